@@ -1,0 +1,110 @@
+/* Whole-file input and output. The kernel's virtual files (procfs, cgroupfs) take a value in one
+ * write(2) and report its refusal there, so fd_write_file() never splits a value. */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+int fd_write_all(int fd, const void *data, size_t length, const char *name, struct error *err)
+{
+	const char *rest = data;
+	ssize_t n;
+
+	while (length > 0) {
+		n = write(fd, rest, length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "write %s", name);
+		rest += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t fd_read_all(int fd, size_t limit, const char *name, struct arena *arena,
+		    char **ret_text, struct error *err)
+{
+	size_t capacity = 4096, length = 0;
+	char *text, *larger;
+	ssize_t n;
+
+	text = arena_alloc(arena, capacity + 1);
+	if (!text)
+		return error_oom(err);
+	for (;;) {
+		if (length == capacity) {
+			larger = arena_alloc(arena, capacity * 4 + 1);
+			if (!larger)
+				return error_oom(err);
+			memcpy(larger, text, length);
+			text = larger;
+			capacity *= 4;
+		}
+		n = read(fd, text + length, capacity - length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, errno, "read %s", name);
+		if (n == 0)
+			break;
+		length += (size_t)n;
+		if (length > limit)
+			return error_set(err, EFBIG, "%s: larger than %zu bytes", name, limit);
+	}
+	text[length] = '\0';
+	*ret_text = text;
+	return (ssize_t)length;
+}
+
+ssize_t fd_read_file(int dirfd, const char *path, size_t limit, struct arena *arena,
+		     char **ret_text, struct error *err)
+{
+	_cleanup_fd_ int fd = -1;
+
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return error_errno(err, errno, "open %s", path);
+	return fd_read_all(fd, limit, path, arena, ret_text, err);
+}
+
+int fd_write_file(int dirfd, const char *path, const char *text, struct error *err)
+{
+	_cleanup_fd_ int fd = -1;
+	size_t length = strlen(text);
+	ssize_t n;
+
+	fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return error_errno(err, errno, "open %s", path);
+	do
+		n = write(fd, text, length);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_errno(err, errno, "write \"%s\" to %s", text, path);
+	if ((size_t)n != length)
+		return error_set(err, EIO, "write \"%s\" to %s: cut short", text, path);
+	return 0;
+}
+
+int fd_ensure_stdio(struct error *err)
+{
+	int fd;
+
+	for (;;) {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return error_errno(err, errno, "open /dev/null");
+		if (fd > 2) {
+			close(fd);
+			return 0;
+		}
+		/* standard streams are inherited by the container: no close-on-exec */
+		if (fcntl(fd, F_SETFD, 0) < 0)
+			return error_errno(err, errno, "fcntl /dev/null");
+	}
+}

@@ -1,0 +1,142 @@
+/* Wrappers for process system calls. clone3 is called by number with no stack, which gives fork
+ * semantics; the libc's own fork handlers do not run, and none is needed, because tare has one thread
+ * and the child either executes a program or leaves by _exit(). */
+#include "kernel/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "kernel/uapi.h"
+
+static int result(long r)
+{
+	return r < 0 ? -errno : (int)r;
+}
+
+pid_t process_clone(uint64_t flags, int cgroup, int exit_signal, int *ret_pidfd)
+{
+	struct tare_clone_args args = {
+		.flags = flags,
+		.exit_signal = (unsigned)exit_signal,
+	};
+	int pidfd = -1;
+	long pid;
+
+	if (ret_pidfd) {
+		args.flags |= TARE_CLONE_PIDFD;
+		args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	}
+	if (flags & TARE_CLONE_INTO_CGROUP)
+		args.cgroup = (uint64_t)cgroup;
+	pid = syscall(__NR_clone3, &args, sizeof args);
+	if (pid < 0)
+		return -errno;
+	if (pid > 0 && ret_pidfd)
+		*ret_pidfd = pidfd;
+	return (pid_t)pid;
+}
+
+int process_pidfd_open(pid_t pid)
+{
+	return result(syscall(__NR_pidfd_open, pid, 0));
+}
+
+int process_pidfd_signal(int pidfd, int signal)
+{
+	return result(syscall(__NR_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
+
+int process_setns(int fd, int type)
+{
+	return result(setns(fd, type));
+}
+
+int process_unshare(int flags)
+{
+	return result(unshare(flags));
+}
+
+int process_close_from(unsigned first)
+{
+	return result(syscall(__NR_close_range, first, ~0U, 0));
+}
+
+int process_wait(int pidfd, int *ret_status)
+{
+	siginfo_t info = { 0 };
+
+	while (waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED) < 0)
+		if (errno != EINTR)
+			return -errno;
+	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return 0;
+}
+
+int process_wait_end(int pidfd, int timeout_ms)
+{
+	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	do
+		r = poll(&poller, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+int process_start_time(int proc, pid_t pid, uint64_t *ret_ticks, char *ret_state)
+{
+	char path[32], text[1024], *p;
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+	int field;
+
+	snprintf(path, sizeof path, "%d/stat", (int)pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	n = read(fd, text, sizeof text - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	p = strrchr(text, ')'); /* the name in parentheses may contain anything */
+	if (!p || p[1] != ' ')
+		return -EBADMSG;
+	p += 2;
+	if (ret_state)
+		*ret_state = *p;
+	for (field = 3; field < 22; field++) {
+		p = strchr(p, ' ');
+		if (!p)
+			return -EBADMSG;
+		p++;
+	}
+	*ret_ticks = strtoull(p, NULL, 10);
+	return 0;
+}
+
+int process_pidfs_id(int pidfd, uint64_t *ret_id)
+{
+	struct {
+		struct file_handle head;
+		unsigned char bytes[128];
+	} handle = { .head = { .handle_bytes = 128 } };
+	int mount_id;
+
+	if (name_to_handle_at(pidfd, "", &handle.head, &mount_id, AT_EMPTY_PATH) < 0)
+		return errno == EOPNOTSUPP ? -EOPNOTSUPP : -errno;
+	if (handle.head.handle_bytes != sizeof *ret_id)
+		return -EOPNOTSUPP;
+	memcpy(ret_id, handle.head.f_handle, sizeof *ret_id);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* Processes by descriptor: clone3, pidfds, namespaces. Every function returns 0, a descriptor or a
+ * pid, or -errno. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* clone3(2) with fork semantics (the child continues here with return value 0).
+ * @flags: CLONE_*; TARE_CLONE_CLEAR_SIGHAND and TARE_CLONE_INTO_CGROUP as the caller wants them.
+ * @cgroup: descriptor of the cgroup directory, or -1 without TARE_CLONE_INTO_CGROUP.
+ * @exit_signal: SIGCHLD, or 0 with CLONE_PARENT.
+ * @ret_pidfd: of the child, in the parent; NULL when not wanted. */
+pid_t process_clone(uint64_t flags, int cgroup, int exit_signal, int *ret_pidfd) _must_check_;
+
+int process_pidfd_open(pid_t pid) _must_check_;
+int process_pidfd_signal(int pidfd, int signal) _must_check_;
+
+/* setns(2). @type: CLONE_NEW*, or 0 for whatever @fd is. */
+int process_setns(int fd, int type) _must_check_;
+
+/* unshare(2). */
+int process_unshare(int flags) _must_check_;
+
+/* close_range(2) from @first to the highest descriptor. Linux 5.9. */
+int process_close_from(unsigned first) _must_check_;
+
+/* waitid(2) on a child by pidfd, without a limit of time.
+ * @ret_status: 0-255 for an exit, 128 + signal for a death by signal. */
+int process_wait(int pidfd, int *ret_status) _must_check_;
+
+/* Waits until the process that @pidfd names has ended; it need not be a child.
+ * @timeout_ms: -1 for ever. Returns 0, or -ETIMEDOUT. */
+int process_wait_end(int pidfd, int timeout_ms) _must_check_;
+
+/* The start time of a process in clock ticks since boot (/proc/PID/stat, field 22), and its state
+ * letter; -ESRCH when there is no such process. @ret_state may be NULL.
+ * @proc: descriptor of a verified procfs. */
+int process_start_time(int proc, pid_t pid, uint64_t *ret_ticks, char *ret_state) _must_check_;
+
+/* The 64-bit id of the process in pidfs (name_to_handle_at on the pidfd, Linux 6.14), unique until
+ * reboot; -EOPNOTSUPP on older kernels. */
+int process_pidfs_id(int pidfd, uint64_t *ret_id) _must_check_;
