@@ -1,0 +1,63 @@
+/* The container's cgroup, by the cgroupfs driver on the cgroup2 hierarchy, wherever that is mounted
+ * (found in mountinfo; on a hybrid host below /sys/fs/cgroup/unified). Limits and the device filter are
+ * in force before the container is cloned into it: nothing is ever migrated. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "plan/plan.h"
+
+struct cgroup {
+	int fd; /* the directory, for CLONE_INTO_CGROUP; -1: none was made (disabled) */
+	const char *
+		path; /* absolute in the file system: MOUNT POINT + cgroup; in the arena; NULL: none */
+	bool created; /* the directory did not exist before */
+};
+
+#define CGROUP_INIT      \
+	(struct cgroup)  \
+	{                \
+		.fd = -1 \
+	}
+
+/* Where the container's cgroup will be, before anything is made: for the record.
+ * @proc: verified procfs. @ret_path: absolute path in the file system, in the arena; NULL when no cgroup
+ * will be made (disabled; or no permission and nothing requires one). */
+int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
+		  const char **ret_path, struct error *err) _must_check_;
+
+/* Makes the cgroup at @path (from cgroup_locate(); NULL gives an empty handle), enabling only the
+ * controllers that are needed and missing on the way down, writes the limits and attaches the device
+ * filter. On failure nothing that it made remains. A frozen or non-empty existing cgroup is refused.
+ * Errors: a missing controller is ENOTSUP and says which and why (bound to a v1 hierarchy, not enabled
+ * by the parent). */
+int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
+		  struct error *err) _must_check_;
+
+/* Writes what can only be written when the init is in the cgroup (pids.max 0). */
+int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
+		       struct error *err) _must_check_;
+
+/* Closes the descriptor; the directory stays. */
+void cgroup_close(struct cgroup *cgroup);
+
+/* Kills every process in the cgroup at @path and below (cgroup.kill), waits on cgroup.events until it is
+ * empty, and removes it with the cgroups below it. @path NULL or already gone: success.
+ * @remove: false leaves the directory (it was there before the container). */
+int cgroup_destroy(const char *path, bool remove, struct error *err) _must_check_;
+
+/* Sends @signal to every process in the cgroup and below; SIGKILL by cgroup.kill. */
+int cgroup_signal(const char *path, int signal, struct error *err) _must_check_;
+
+/* Whether a process lives in the cgroup or below (cgroup.events "populated"); 0 when it is gone. */
+int cgroup_populated(const char *path, struct error *err) _must_check_;
+
+/* Whether it is frozen (cgroup.events "frozen"); 0 when it is gone. */
+int cgroup_frozen(const char *path, struct error *err) _must_check_;
+
+/* After the init died during creation: appends to @err "killed by the out-of-memory killer (limit N)" if
+ * memory.events says so. Returns whether it did. */
+bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err);

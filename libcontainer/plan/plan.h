@@ -1,0 +1,284 @@
+/* The plan: what will be done to create a container, as data. plan_build() is a pure function of the
+ * configuration, the kernel's capabilities and the caller's options; nothing has been done yet when it
+ * returns, and it makes no system call. Each mechanism (rootfs, cgroup, seccomp, confine, process) is
+ * given only its part. Everything lives in one arena and is immutable afterwards. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "kernel/probe.h"
+#include "spec/spec.h"
+
+/* ---- what the caller of the plan brings along ---- */
+
+enum plan_cgroup_manager {
+	PLAN_CGROUP_CGROUPFS,
+	PLAN_CGROUP_SYSTEMD, /* refused by plan_build() until it is built */
+	PLAN_CGROUP_DISABLED, /* no cgroup is made, the container stays in the caller's */
+};
+
+struct plan_options {
+	const char *id; /* the container's name */
+	const char *bundle; /* absolute path of the bundle directory */
+	enum plan_cgroup_manager cgroup_manager;
+	uint32_t euid; /* of the caller */
+	bool initial_userns; /* the caller is in the initial user namespace */
+	bool no_pivot; /* --no-pivot */
+	bool no_new_keyring; /* --no-new-keyring */
+	bool detached; /* create, or run --detach: no one stays to serve a terminal */
+	const char *console_socket; /* --console-socket, or NULL */
+	unsigned preserve_fds; /* --preserve-fds: how many descriptors from 3 on are kept */
+};
+
+/* ---- namespaces ---- */
+
+enum plan_ns_mode {
+	PLAN_NS_INHERIT, /* the caller's */
+	PLAN_NS_NEW,
+	PLAN_NS_JOIN, /* by path */
+};
+
+struct plan_namespace {
+	enum plan_ns_mode mode;
+	const char *path; /* with PLAN_NS_JOIN: absolute, in the caller's mount namespace */
+};
+
+struct plan_namespaces {
+	/* indexed by enum spec_namespace_type */
+	struct plan_namespace of[SPEC_NAMESPACE_TYPES];
+	/* The clone3() flags of the new ones; time is not among them: the child unshares it, because its
+	 * offsets can only be written before a process is in it. */
+	uint64_t clone_flags;
+	/* A joined user namespace must be entered before the pid namespace (and the others) are made, so that
+	 * they belong to it: an intermediate process joins it and clones the init with CLONE_PARENT. */
+	bool intermediate;
+	bool new_userns; /* of[SPEC_NAMESPACE_USER].mode == PLAN_NS_NEW */
+	bool in_userns; /* new or joined */
+	bool map_by_helper; /* unprivileged with more than the own id: newuidmap and newgidmap */
+	const char *uid_map; /* text for /proc/PID/uid_map, or NULL */
+	const char *gid_map; /* text for /proc/PID/gid_map, or NULL */
+	bool deny_setgroups; /* write "deny" to /proc/PID/setgroups first (unprivileged single map) */
+	const char *timens_offsets; /* text for /proc/self/timens_offsets, or NULL */
+	bool loopback_up; /* a new network namespace */
+};
+
+/* ---- the root ---- */
+
+enum plan_op_kind {
+	PLAN_OP_MOUNT, /* a new file system */
+	PLAN_OP_BIND, /* a bind mount */
+	PLAN_OP_REMOUNT, /* change what is mounted at the target (option "remount") */
+	PLAN_OP_CGROUP, /* cgroup2, or without a cgroup namespace a read-only bind of the own cgroup */
+	PLAN_OP_DEVICE, /* a device node or fifo: mknod, or a bind of the host's node */
+	PLAN_OP_SYMLINK, /* a symbolic link, if its source exists and nothing is there yet */
+	PLAN_OP_PTMX, /* /dev/ptmx -> pts/ptmx, replacing what is there */
+	PLAN_OP_CONSOLE, /* /dev/console: bind of the pty (placed by the tty part) */
+	PLAN_OP_SEAL, /* make a mount read-only that had to be written to first */
+	PLAN_OP_READONLY_PATH, /* linux.readonlyPaths */
+	PLAN_OP_MASKED_PATH, /* linux.maskedPaths */
+	PLAN_OP_ROOT_READONLY, /* root.readonly */
+};
+
+/* An option for a file system: fsconfig(2) with a string, or as a flag when value is NULL. */
+struct plan_fs_option {
+	const char *key, *value;
+};
+
+enum plan_layer_kind {
+	PLAN_LAYER_LOWER,
+	PLAN_LAYER_DATA, /* data-only lower layer (after "::") */
+	PLAN_LAYER_UPPER,
+	PLAN_LAYER_WORK,
+};
+
+struct plan_layer {
+	enum plan_layer_kind kind;
+	const char *path; /* absolute, in the caller's mount namespace */
+};
+
+/* How the flags of a mount change: mount_setattr(2)'s two sets, once for the mount itself and once for
+ * the whole tree below it (the recursive options rro, rnosuid, ...). */
+struct plan_attributes {
+	uint64_t set, clear; /* TARE_MOUNT_ATTR_* */
+	uint64_t recursive_set, recursive_clear; /* TARE_MOUNT_ATTR_* */
+	uint64_t propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE or 0 */
+	bool propagation_recursive;
+};
+
+enum plan_idmap_kind {
+	PLAN_IDMAP_NONE,
+	PLAN_IDMAP_OWN, /* the mount's own uid_map and gid_map */
+	PLAN_IDMAP_CONTAINER, /* the container's user namespace */
+};
+
+struct plan_idmap {
+	enum plan_idmap_kind kind;
+	bool recursive; /* ridmap */
+	const char *uid_map, *gid_map; /* texts as for /proc/PID/uid_map, with PLAN_IDMAP_OWN */
+};
+
+struct plan_device {
+	uint32_t type; /* S_IFCHR, S_IFBLK or S_IFIFO */
+	uint32_t major, minor;
+	uint32_t mode; /* permission bits only */
+	uint32_t uid, gid; /* in the container's user namespace */
+	bool bind; /* no mknod here (user namespace): bind the host's node of the same path */
+};
+
+struct plan_op {
+	enum plan_op_kind kind;
+	const char
+		*where; /* the place in config.json: "mounts[3] (proc -> /proc)"; for errors */
+	const char *target; /* absolute path below the root, cleaned lexically */
+	const char *type; /* of the file system */
+	/* MOUNT: the source string; BIND, DEVICE with bind: absolute host path; SYMLINK: contents */
+	const char *source;
+	bool recursive; /* BIND: rbind */
+	bool copy_up; /* MOUNT of a tmpfs: tmpcopyup */
+	bool no_follow_target; /* proc and sysfs: the target must be a real directory, no link on its way */
+	bool iversion; /* MOUNT: i_version, which only mount(2) can set */
+	int opened; /* BIND, CGROUP by bind, DEVICE with bind: index into the opened sources, else -1 */
+	size_t n_fs_options;
+	const struct plan_fs_option *fs_options;
+	size_t n_layers; /* overlay */
+	const struct plan_layer *layers;
+	struct plan_attributes attributes;
+	struct plan_idmap idmap;
+	struct plan_device device;
+};
+
+struct plan_rootfs {
+	const char *path; /* absolute: the bundle's root.path */
+	bool readonly;
+	enum plan_ns_mode mount_ns;
+	bool no_pivot;
+	bool hooks_see_host_tree; /* a prestart, createRuntime or createContainer hook exists */
+	/* Propagation for "/" of the new mount namespace before anything is mounted (MS_SLAVE unless
+	 * linux.rootfsPropagation says otherwise), and for the container's root at the end (0: leave). */
+	uint64_t host_propagation, root_propagation;
+	bool in_userns; /* the mount namespace belongs to the container's user namespace */
+	const char *mount_label; /* linux.mountLabel */
+	size_t n_ops; /* mounts, devices and links, in order: before the hooks */
+	const struct plan_op *ops;
+	size_t n_finish; /* seals, masks, read-only paths: after the hooks, before the root is entered */
+	const struct plan_op *finish;
+	/* how many sources the caller opens before the clone (plan_op.opened counts from 0) */
+	size_t n_opened;
+};
+
+/* ---- cgroup ---- */
+
+struct plan_cgroup_write {
+	const char *controller; /* "memory"; NULL for core files (cgroup.*) */
+	const char *file; /* "memory.max" */
+	const char *value;
+	const char *where; /* the place in config.json */
+	bool optional; /* a kernel without this file is no error (say so at debug level) */
+	bool add_to_limit; /* reserved for values that depend on others */
+};
+
+struct plan_device_rule {
+	bool allow;
+	char type; /* 'a', 'c' or 'b' */
+	int64_t major, minor; /* -1: all */
+	uint8_t access; /* PLAN_ACCESS_* */
+};
+#define PLAN_ACCESS_READ 1
+#define PLAN_ACCESS_WRITE 2
+#define PLAN_ACCESS_MKNOD 4
+
+struct plan_cgroup {
+	enum plan_cgroup_manager manager;
+	/* linux.cgroupsPath: absolute below the hierarchy's root, or relative; NULL: the default, which the
+	 * cgroup layer derives from the caller's own cgroup and the id. */
+	const char *path;
+	const char *id;
+	size_t n_writes; /* before the init is born */
+	const struct plan_cgroup_write *writes;
+	size_t n_late_writes; /* after it (pids.max 0 would forbid its birth) */
+	const struct plan_cgroup_write *late_writes;
+	bool filter_devices; /* linux.resources.devices is given, or the default rules apply */
+	size_t n_device_rules; /* in order; the last match decides; nothing matches: deny */
+	const struct plan_device_rule *device_rules;
+	bool delegate; /* chown to the container's root (spec-checklist 185-191) */
+	uint32_t owner_uid, owner_gid; /* host ids, with delegate */
+	bool required; /* limits were asked for: failing to make the cgroup is an error */
+};
+
+/* ---- the process ---- */
+
+enum plan_capability_set {
+	PLAN_CAP_BOUNDING,
+	PLAN_CAP_EFFECTIVE,
+	PLAN_CAP_INHERITABLE,
+	PLAN_CAP_PERMITTED,
+	PLAN_CAP_AMBIENT,
+	PLAN_CAP_SETS,
+};
+
+struct plan_capabilities {
+	bool given; /* process.capabilities is there; absent means: all empty */
+	uint64_t set[PLAN_CAP_SETS]; /* bit n is capability n */
+	size_t n_unknown; /* names that this build does not know: warned about */
+	const char *const *unknown;
+};
+
+struct plan_process {
+	bool given; /* config.json has a process: else start is refused */
+	const char *cwd;
+	size_t n_args;
+	const char *const *args; /* NULL-terminated */
+	size_t n_env;
+	const char *const
+		*env; /* NULL-terminated, duplicates removed (the last wins), HOME as given */
+	bool home_missing; /* HOME is absent or empty: added from the container's passwd */
+	uint32_t uid, gid;
+	size_t n_groups;
+	const uint32_t *groups;
+	uint32_t umask;
+	bool no_new_privs;
+	bool terminal;
+	uint16_t rows, columns; /* 0: not given */
+	bool has_oom_score_adj;
+	int32_t oom_score_adj;
+	size_t n_rlimits;
+	const struct spec_rlimit *rlimits;
+	struct plan_capabilities capabilities;
+	const char *apparmor_profile, *selinux_label;
+	unsigned preserve_fds;
+	const char *keyring; /* name of the session keyring to make, "_ses.ID"; NULL: none */
+	const char *hostname, *domainname;
+	size_t n_sysctls;
+	const struct spec_pair *sysctls; /* name with dots or slashes, as given */
+	const struct spec_personality *personality;
+	/* see spec: decoded, and refused by plan_build() as long as their mechanism is missing */
+};
+
+/* ---- the whole ---- */
+
+struct plan {
+	const struct plan_options *options;
+	const struct spec *spec;
+	const struct kernel_caps *caps;
+	struct plan_namespaces namespaces;
+	struct plan_rootfs rootfs;
+	struct plan_cgroup cgroup;
+	struct plan_process process;
+	const struct spec_seccomp *seccomp; /* NULL: none */
+	const struct spec_hooks *hooks; /* NULL: none */
+};
+
+/* Builds the plan.
+ * @spec, @caps, @options: borrowed for the plan's life. @arena: receives everything.
+ * Errors: EINVAL for a contradiction, ENOTSUP "not supported yet: linux.X" for what has no mechanism. */
+int plan_build(const struct spec *spec, const struct kernel_caps *caps,
+	       const struct plan_options *options, struct arena *arena,
+	       const struct plan **ret_plan, struct error *err) _must_check_;
+
+/* Writes the plan as one JSON object, for `tare plan` and the golden tests. */
+void plan_print(const struct plan *plan, struct json_writer *writer);

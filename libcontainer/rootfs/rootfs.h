@@ -1,0 +1,67 @@
+/* The root file system of a container: performs the plan's operations on a root descriptor. No path
+ * below the root is ever used twice: each target is resolved once, by openat2(RESOLVE_IN_ROOT), missing
+ * parts are made with mkdirat and mknodat component by component, and mounts are attached by descriptor
+ * (security rule R-FD). This is the attached place: the container's side, in its own mount namespace. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "plan/plan.h"
+
+/* Descriptors that the caller opens with its own rights, in its own mount namespace, before the clone;
+ * the container's side inherits them. A bind source is a detached clone (open_tree) of what the path
+ * named then. -1: the caller had not the right to clone mounts (unprivileged), the container's side
+ * opens the path itself. */
+struct rootfs_sources {
+	size_t n;
+	int *fds; /* plan_op.opened is the index; in the arena */
+	size_t n_userns;
+	int *userns; /* one an operation (index into plan->ops): for PLAN_IDMAP_*, else -1 */
+	int null_device; /* clone of /dev/null, verified to be character device 1:3; for masks */
+	int cgroup; /* clone of the container's own cgroup directory, for PLAN_OP_CGROUP by bind; -1 */
+};
+
+#define ROOTFS_SOURCES_INIT                     \
+	(struct rootfs_sources)                 \
+	{                                       \
+		.null_device = -1, .cgroup = -1 \
+	}
+
+/* Closes what is open in @sources. */
+void rootfs_sources_close(struct rootfs_sources *sources);
+
+/* In the caller, before the clone: opens every source that the plan binds.
+ * @cgroup: the container's cgroup directory, or -1. Error texts are the ones that engines match
+ * (`error mounting "SRC" to rootfs at "DST": ...: no such file or directory`). */
+int rootfs_open_sources(const struct plan_rootfs *plan, int cgroup, struct arena *arena,
+			struct rootfs_sources *ret_sources, struct error *err) _must_check_;
+
+/* In the caller, after the clone and the id maps: id-maps the sources that ask for the container's user
+ * namespace (PLAN_IDMAP_CONTAINER). @userns: descriptor of that namespace, or -1 when there is none. */
+int rootfs_idmap_sources(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+			 int userns, struct error *err) _must_check_;
+
+/* In the container's side, in its new mount namespace: makes propagation what the plan says, attaches
+ * the root at root.path and performs plan->ops in order.
+ * Returns an O_PATH descriptor of the container's root. */
+int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+		    struct error *err) _must_check_;
+
+/* In the container's side, after the hooks: performs plan->finish (seals, read-only and masked paths,
+ * the root read-only) on @root. */
+int rootfs_finish(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+		  int root, struct error *err) _must_check_;
+
+/* Makes @root the root of this process and detaches the host's (pivot_root; --no-pivot: move and
+ * chroot; inherited or joined mount namespace: chroot). The working directory is "/" afterwards. */
+int rootfs_enter(const struct plan_rootfs *plan, int root, struct error *err) _must_check_;
+
+/* Binds the terminal @pty on /dev/console below @root: its target is created without following links
+ * and the bind is made by descriptor (security rule R-PTY; CVE-2025-52565). */
+int rootfs_bind_console(int root, int pty, struct error *err) _must_check_;
+
+/* Opens a new pty of the container's own devpts: ptmx is verified (5:2, devpts magic), the peer comes
+ * from TIOCGPTPEER, never from a path.
+ * @ret_master, @ret_peer: descriptors. @ret_number: of /dev/pts/N. */
+int rootfs_open_pty(int root, int *ret_master, int *ret_peer, unsigned *ret_number,
+		    struct error *err) _must_check_;

@@ -1,0 +1,34 @@
+/* System call filters: compiled by libseccomp, loaded by seccomp(2) itself, so that flags do not depend
+ * on the library's version. Compiling happens in the parent, before the clone; loading is one system
+ * call in the container's side. */
+#pragma once
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "spec/spec.h"
+
+struct seccomp_program {
+	unsigned short length; /* in instructions; 0: no filter */
+	struct sock_filter *instructions;
+	unsigned flags; /* SECCOMP_FILTER_FLAG_* */
+};
+
+/* Compiles linux.seccomp.
+ * @ret_program: in the arena. Unknown names of system calls are skipped with a debug line; an
+ * architecture that the linked libseccomp does not know is ENOTSUP and names the version. */
+int seccomp_compile(const struct spec_seccomp *spec, struct arena *arena,
+		    struct seccomp_program *ret_program, struct error *err) _must_check_;
+
+/* Installs the program for the calling process, for good. Needs no_new_privs or CAP_SYS_ADMIN. */
+int seccomp_load(const struct seccomp_program *program, struct error *err) _must_check_;
+
+/* The members of features.linux.seccomp: actions, operators, archs, knownFlags, supportedFlags. */
+void seccomp_features(struct json_writer *writer);
+
+/* "2.5.4": of the linked library. @text gets at most @size bytes; empty in a build without it. */
+void seccomp_library_version(char *text, size_t size);

@@ -1,0 +1,150 @@
+/* What tare knows of containers between its commands: one directory a container below the state root,
+ * with a versioned record that is replaced atomically, the start socket and the lock. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "spec/spec.h"
+
+#define STATE_RECORD_VERSION 1
+#define STATE_START_SOCKET "start.sock"
+
+enum state_status {
+	STATE_CREATING,
+	STATE_CREATED,
+	STATE_RUNNING,
+	STATE_PAUSED,
+	STATE_STOPPED,
+};
+
+/* Who a process is, also after its number was used again. */
+struct state_identity {
+	pid_t pid; /* 0: none yet */
+	uint64_t start_time; /* clock ticks since boot */
+	bool has_pidfs_id;
+	uint64_t pidfs_id;
+};
+
+/* The record. Strings are borrowed by state_write() and owned by the arena after state_read(). */
+struct state_record {
+	unsigned version;
+	const char *id, *oci_version, *bundle, *rootfs;
+	const char *created; /* RFC 3339 with nanoseconds, UTC */
+	uint32_t owner; /* uid of the creator */
+	enum state_status status; /* what was last written: CREATING, CREATED or RUNNING */
+	struct state_identity init;
+	struct state_identity
+		holder; /* the tare process that is creating or starting it; pid 0: none */
+	const char *cgroup; /* absolute path of its cgroup directory, or NULL */
+	bool cgroup_created; /* tare made the directory, so delete removes it */
+	bool private_pid_ns; /* a new pid namespace: killing init kills all */
+	bool has_process;
+	size_t n_annotations;
+	const struct spec_pair *annotations;
+	const struct spec_hooks *hooks; /* poststart and poststop; NULL: none */
+};
+
+/* An open state root. */
+struct state_store {
+	int fd;
+	const char *path; /* in the arena */
+};
+
+/* An open container directory. */
+struct state_dir {
+	int fd; /* the directory; -1: none */
+	int lock; /* the locked descriptor, or -1 */
+};
+#define STATE_DIR_INIT               \
+	(struct state_dir)           \
+	{                            \
+		.fd = -1, .lock = -1 \
+	}
+
+/* The default state root: /run/tare for root in the initial user namespace, else
+ * $XDG_RUNTIME_DIR/tare. ENOENT when there is none. */
+int state_default_root(struct arena *arena, const char **ret_path,
+		       struct error *err) _must_check_;
+
+/* Opens the state root @path. @make: create it (0711 for root, 0700 and sticky for others). "/" is refused.
+ * Without @make a root that does not exist is ENOENT. */
+int state_open(const char *path, bool make, struct arena *arena, struct state_store *ret_store,
+	       struct error *err) _must_check_;
+void state_store_close(struct state_store *store);
+
+/* Whether @id may name a container: [A-Za-z0-9_+.-]+, not "." or "..", at most 255 characters (contract 7.1). */
+int state_check_id(const char *id, struct error *err) _must_check_;
+
+/* Makes the container's directory (0711) and locks it. A directory that a killed tare left behind
+ * (its record says creating and neither the recorded holder nor init lives, or it has no record and is not
+ * locked) is taken over: @ret_stale, when not NULL, receives what it recorded, so that the caller can
+ * clean up (cgroup, processes); else stale remains are EEXIST.
+ * EEXIST: "container with given ID already exists". */
+int state_claim(const struct state_store *store, const char *id, struct arena *arena,
+		struct state_dir *ret_dir, struct state_record **ret_stale,
+		struct error *err) _must_check_;
+
+/* Opens the directory of an existing container, without its lock. ENOENT: "container does not exist". */
+int state_open_dir(const struct state_store *store, const char *id, struct state_dir *ret_dir,
+		   struct error *err) _must_check_;
+
+/* Takes the container's lock (flock on the directory, the inode checked again afterwards).
+ * @timeout_ms: -1 for ever, 0 not at all (EWOULDBLOCK), else ETIMEDOUT. */
+int state_lock(const struct state_store *store, const char *id, struct state_dir *dir,
+	       int timeout_ms, struct error *err) _must_check_;
+void state_unlock(struct state_dir *dir);
+void state_dir_close(struct state_dir *dir);
+
+/* Replaces the record atomically (temporary file, rename). */
+int state_write(const struct state_dir *dir, const struct state_record *record,
+		struct error *err) _must_check_;
+
+/* Reads the record. ENODATA: the directory has none (a killed tare left it, or it is being made).
+ * A record of a newer version is refused by name (EPROTO). */
+int state_read(const struct state_dir *dir, struct arena *arena,
+	       struct state_record **ret_record, struct error *err) _must_check_;
+
+/* Removes the directory of a container whose lock is held. */
+int state_remove(const struct state_store *store, const char *id, struct state_dir *dir,
+		 struct error *err) _must_check_;
+
+/* Calls @each with the id of every directory below the root that may be a container, in the order of
+ * names. A non-zero return of @each ends the walk and is returned. */
+int state_list(const struct state_store *store, int (*each)(void *data, const char *id),
+	       void *data, struct error *err) _must_check_;
+
+/* Fills the identity of a living process. @pidfd: of it. */
+int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_identity,
+		   struct error *err) _must_check_;
+
+/* Opens a pidfd of the very process that @identity names.
+ * Returns it, or -ESRCH when that process is gone or a zombie. */
+int state_open_process(const struct state_identity *identity, int proc) _must_check_;
+
+/* What the container is doing at this moment: the record together with what the kernel says (init alive
+ * or not, the start socket listening or not, the cgroup frozen or not is asked by the caller). */
+enum state_status state_status_now(const struct state_dir *dir,
+				   const struct state_record *record, int proc);
+
+const char *state_status_name(enum state_status status);
+
+/* Connects to the start socket in @dir; through the directory's descriptor, because paths of engines are
+ * longer than sun_path. Returns a connected SOCK_SEQPACKET descriptor, or -errno (ECONNREFUSED, ENOENT:
+ * nobody waits there any more). */
+int state_connect_start(const struct state_dir *dir) _must_check_;
+
+/* Creates the listening start socket in @dir (mode 0600). Returns its descriptor. */
+int state_listen_start(const struct state_dir *dir, struct error *err) _must_check_;
+
+/* Writes the OCI state as one object: for the `state` verb and for the stdin of hooks. Members in the order
+ * that callers know: ociVersion, id, pid, status, bundle, rootfs, created, annotations (omitted when
+ * empty), owner.
+ * @pid: as its reader sees it. */
+void state_print(const struct state_record *record, enum state_status status, pid_t pid,
+		 struct json_writer *writer);
