@@ -1,0 +1,119 @@
+/* The verbs: each is one story, composed from the layers to the left. A verb takes its options as data
+ * and prints nothing; the command in src/ turns words into options and results into text.
+ *
+ * Locks (see state/state.h): create, start and delete hold the container's lock, but never while a hook
+ * runs; state, list and kill never take it, so that they answer at any moment. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "plan/plan.h"
+#include "state/state.h"
+
+/* What the global options say. */
+struct verb_settings {
+	const char *root; /* --root, or NULL for the default */
+	enum plan_cgroup_manager cgroup_manager;
+	const char *kernel_caps; /* --kernel-caps: switches to turn off ("-x,-y"), or NULL */
+	bool debug; /* --debug: the container's side may speak of what it does as well */
+};
+
+/* What every verb works with. Opened once by the command and given to one verb. */
+struct verb_context {
+	const struct verb_settings *settings; /* borrowed */
+	struct arena *arena; /* borrowed: strings live as long as the command */
+	struct state_store store; /* store.fd is -1 when the root does not exist */
+	int proc; /* the verified procfs */
+};
+
+#define VERB_CONTEXT_INIT                         \
+	(struct verb_context)                     \
+	{                                         \
+		.store = { .fd = -1 }, .proc = -1 \
+	}
+
+/* Opens procfs and the state root. A root that does not exist is no error here: store.fd stays -1 and the
+ * verbs answer that the container does not exist.
+ * @make_root: create the root when it is missing (create and run). */
+int verb_context_open(const struct verb_settings *settings, bool make_root, struct arena *arena,
+		      struct verb_context *ret_context, struct error *err) _must_check_;
+void verb_context_close(struct verb_context *context);
+#define _cleanup_verb_context_ __attribute__((cleanup(verb_context_close)))
+
+/* The options of create, run and plan. */
+struct verb_create_options {
+	const char *id;
+	const char *bundle; /* --bundle, as given; NULL: the working directory */
+	const char *config; /* --config FILE, as given; NULL: config.json in the bundle */
+	const char *console_socket; /* --console-socket, or NULL */
+	const char *pid_file; /* --pid-file, or NULL */
+	unsigned preserve_fds; /* --preserve-fds, LISTEN_FDS not counted in */
+	bool no_pivot, no_new_keyring;
+	bool detach; /* run --detach */
+	bool keep; /* run --keep: do not delete it after its end */
+	bool no_subreaper; /* run --no-subreaper */
+};
+
+/* Makes the container; it waits for start afterwards. */
+int verb_create(struct verb_context *context, const struct verb_create_options *options,
+		struct error *err) _must_check_;
+
+/* Lets a created container execute its program. */
+int verb_start(struct verb_context *context, const char *id, struct error *err) _must_check_;
+
+/* create, start, wait, delete. @ret_status: exit status for the caller: the program's, or 128 + signal;
+ * 0 with options->detach. */
+int verb_run(struct verb_context *context, const struct verb_create_options *options,
+	     int *ret_status, struct error *err) _must_check_;
+
+/* Builds the plan and writes it, doing nothing. */
+int verb_plan(struct verb_context *context, const struct verb_create_options *options,
+	      struct json_writer *writer, struct error *err) _must_check_;
+
+/* A container as it is at this moment. */
+struct verb_container {
+	struct state_record *record; /* never NULL; with empty strings when tare left none */
+	enum state_status status;
+	pid_t pid; /* of init; 0 when stopped */
+};
+
+/* Looks at one container. ENOENT: "container does not exist". Works at any moment, also while it is
+ * being created and for what a killed tare has left. */
+int verb_state(struct verb_context *context, const char *id,
+	       struct verb_container *ret_container, struct error *err) _must_check_;
+
+/* Looks at all containers, in the order of their names. What cannot be read is warned about and
+ * passed over. A root that was given and does not exist is ENOENT; the default one counts as empty.
+ * @ret_containers: @ret_count of them, in the context's arena. */
+int verb_list(struct verb_context *context, struct verb_container **ret_containers,
+	      size_t *ret_count, struct error *err) _must_check_;
+
+/* Sends a signal to the container's init, through its pidfd. SIGKILL to a container that shares its pid
+ * namespace kills its whole cgroup, since the others would outlive init.
+ * @all: to every process of the container; one that has stopped is no error then.
+ * ESRCH: "container not running". */
+int verb_kill(struct verb_context *context, const char *id, int signal, bool all,
+	      struct error *err) _must_check_;
+
+/* Removes a container that has stopped or was never started, then runs its poststop hooks (whose failure
+ * is only a warning, spec:35).
+ * @force: also one that runs or is being created; an unknown id is no error then.
+ * ENOENT: "container does not exist"; EBUSY: "cannot delete container ID that is not stopped: STATUS". */
+int verb_delete(struct verb_context *context, const char *id, bool force,
+		struct error *err) _must_check_;
+
+/* Ends what a killed tare has left of a container: its init, and its cgroup with all in it. For create,
+ * with what state_claim() found, and for delete. */
+int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
+		       struct error *err) _must_check_;
+
+/* The configuration that `tare spec` writes: a shell on a terminal, with the namespaces, mounts and masks
+ * that engines use, and nothing inheritable (CVE-2022-24769). */
+void verb_spec(struct json_writer *writer);
+
+/* What this build can do, as the features document of the runtime-spec. */
+void verb_features(struct json_writer *writer);
