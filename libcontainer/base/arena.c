@@ -1,5 +1,6 @@
 /* A chain of blocks, the newest first. Blocks start at 8 KiB, which holds an ordinary config.json's
- * spec or plan in one or two of them; a request that is larger gets a block of its own size. */
+ * spec or plan in one or two of them; a request that is larger gets a block of its own size. Memory
+ * comes zeroed and aligned for any type, and goes all at once. */
 #include "base/arena.h"
 
 #include <stdint.h>

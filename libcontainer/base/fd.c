@@ -1,5 +1,6 @@
-/* Whole-file input and output. The kernel's virtual files (procfs, cgroupfs) take a value in one
- * write(2) and report its refusal there, so fd_write_file() never splits a value. */
+/* Whole-file input and output. Every descriptor is born O_CLOEXEC. The kernel's virtual files
+ * (procfs, cgroupfs) take a value in one write(2) and report its refusal there, so fd_write_file()
+ * never splits a value. */
 #include "base/fd.h"
 
 #include <errno.h>

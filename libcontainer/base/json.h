@@ -67,6 +67,8 @@ void json_writer_free(struct json_writer *writer);
 void cleanup_json_writer(struct json_writer **writer);
 #define _cleanup_json_writer_ __attribute__((cleanup(cleanup_json_writer)))
 
+/* The parts of the text, in the order in which they are to stand. In an object each value follows its
+ * json_key(). */
 void json_object_begin(struct json_writer *writer);
 void json_object_end(struct json_writer *writer);
 void json_array_begin(struct json_writer *writer);

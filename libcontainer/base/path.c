@@ -1,5 +1,6 @@
-/* Lexical path arithmetic. A cleaned path is for names and messages; it is no substitute for a
- * resolution by descriptor, because a symbolic link may stand behind every component. */
+/* Lexical path arithmetic: pure functions of their strings. A cleaned path is for names and messages;
+ * it is no substitute for a resolution by descriptor, because a symbolic link may stand behind every
+ * component. */
 #include "base/path.h"
 
 #include <string.h>

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 
+/* Whether @path begins with a slash. */
 bool path_is_absolute(const char *path);
 
 /* Whether @name is one plain file name: not empty, no '/', not "." and not "..". */

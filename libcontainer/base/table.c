@@ -1,4 +1,6 @@
-/* Linear name tables; the longest has about a hundred entries. */
+/* Linear name tables: exact, case-sensitive, in the order in which they are written down, so that of
+ * two names with one value the first is the one that is printed. The longest has about a hundred
+ * entries and is read once a command: a search that is cleverer would not be faster. */
 #include "base/table.h"
 
 #include <string.h>

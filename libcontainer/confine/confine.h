@@ -17,6 +17,7 @@ int confine_identity(const struct plan_process *plan, bool may_setgroups,
  * privilege of the caller. */
 int confine_capabilities(const struct plan_capabilities *plan, struct error *err) _must_check_;
 
+/* prctl(PR_SET_NO_NEW_PRIVS): no execve() gives privileges from here on; cannot be undone. */
 int confine_no_new_privs(struct error *err) _must_check_;
 
 /* The profile or label for the next execve, written to /proc/self/attr below the verified @proc; asks

@@ -14,6 +14,7 @@
  * @ret_pidfd: of the child, in the parent; NULL when not wanted. */
 pid_t process_clone(uint64_t flags, int cgroup, int exit_signal, int *ret_pidfd) _must_check_;
 
+/* pidfd_open(2), and pidfd_send_signal(2): -ESRCH when there is no such process (any more). */
 int process_pidfd_open(pid_t pid) _must_check_;
 int process_pidfd_signal(int pidfd, int signal) _must_check_;
 

@@ -132,6 +132,8 @@ int state_open_process(const struct state_identity *identity, int proc) _must_ch
 enum state_status state_status_now(const struct state_dir *dir,
 				   const struct state_record *record, int proc);
 
+/* The word of the runtime specification: "creating", "created", "running", "stopped" (or "paused"). A
+ * static string. */
 const char *state_status_name(enum state_status status);
 
 /* Connects to the start socket in @dir; through the directory's descriptor, because paths of engines are
