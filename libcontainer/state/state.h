@@ -45,6 +45,7 @@ struct state_record {
 	bool cgroup_created; /* tare made the directory, so delete removes it */
 	bool private_pid_ns; /* a new pid namespace: killing init kills all */
 	bool has_process;
+	const char *owner_name; /* not stored: filled in by state_name_owner(), else NULL */
 	size_t n_annotations;
 	const struct spec_pair *annotations;
 	const struct spec_hooks *hooks; /* poststart and poststop; NULL: none */
@@ -54,6 +55,9 @@ struct state_record {
 struct state_store {
 	int fd;
 	const char *path; /* in the arena */
+	/* The verified procfs, borrowed, set by whoever opened the store: to tell what a killed tare left from
+	 * what a living one is making. */
+	int proc;
 };
 
 /* An open container directory. */
@@ -82,9 +86,10 @@ void state_store_close(struct state_store *store);
 int state_check_id(const char *id, struct error *err) _must_check_;
 
 /* Makes the container's directory (0711) and locks it. A directory that a killed tare left behind
- * (its record says creating and neither the recorded holder nor init lives, or it has no record and is not
- * locked) is taken over: @ret_stale, when not NULL, receives what it recorded, so that the caller can
- * clean up (cgroup, processes); else stale remains are EEXIST.
+ * (its record says creating and the recorded holder is dead, or it has no record and is not locked) is
+ * taken over: @ret_stale, when not NULL, receives what it recorded (NULL: nothing), so that the caller
+ * can clean up (its init, should it still be on its way out; its cgroup); with @ret_stale NULL recorded
+ * remains are EEXIST. What was in the directory is removed.
  * EEXIST: "container with given ID already exists". */
 int state_claim(const struct state_store *store, const char *id, struct arena *arena,
 		struct state_dir *ret_dir, struct state_record **ret_stale,
@@ -100,6 +105,7 @@ int state_lock(const struct state_store *store, const char *id, struct state_dir
 	       int timeout_ms, struct error *err) _must_check_;
 void state_unlock(struct state_dir *dir);
 void state_dir_close(struct state_dir *dir);
+#define _cleanup_state_dir_ __attribute__((cleanup(state_dir_close)))
 
 /* Replaces the record atomically (temporary file, rename). */
 int state_write(const struct state_dir *dir, const struct state_record *record,
@@ -127,10 +133,17 @@ int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_id
  * Returns it, or -ESRCH when that process is gone or a zombie. */
 int state_open_process(const struct state_identity *identity, int proc) _must_check_;
 
+/* Whether the process that @identity names lives; when that can't be found out (no descriptors left) it
+ * counts as living. */
+bool state_alive(const struct state_identity *identity, int proc);
+
 /* What the container is doing at this moment: the record together with what the kernel says (init alive
  * or not, the start socket listening or not, the cgroup frozen or not is asked by the caller). */
 enum state_status state_status_now(const struct state_dir *dir,
 				   const struct state_record *record, int proc);
+
+/* Whether some command holds the container's lock at this moment. */
+bool state_is_locked(const struct state_dir *dir);
 
 /* The word of the runtime specification: "creating", "created", "running", "stopped" (or "paused"). A
  * static string. */
@@ -146,7 +159,12 @@ int state_listen_start(const struct state_dir *dir, struct error *err) _must_che
 
 /* Writes the OCI state as one object: for the `state` verb and for the stdin of hooks. Members in the order
  * that callers know: ociVersion, id, pid, status, bundle, rootfs, created, annotations (omitted when
- * empty), owner.
+ * empty), owner ("" unless owner_name is set).
  * @pid: as its reader sees it. */
 void state_print(const struct state_record *record, enum state_status status, pid_t pid,
 		 struct json_writer *writer);
+
+/* Looks up the name of record->owner in the host's /etc/passwd, without NSS, which would load whatever the
+ * host has configured. Leaves owner_name NULL when there is none. Not to be called by the container's side:
+ * its passwd is another one. */
+void state_name_owner(struct state_record *record, struct arena *arena);

@@ -76,7 +76,8 @@ int verb_plan(struct verb_context *context, const struct verb_create_options *op
 
 /* A container as it is at this moment. */
 struct verb_container {
-	struct state_record *record; /* never NULL; with empty strings when tare left none */
+	bool recorded; /* false: a directory without a record, and @record holds nothing but the id */
+	struct state_record *record; /* never NULL */
 	enum state_status status;
 	pid_t pid; /* of init; 0 when stopped */
 };

@@ -1,0 +1,20 @@
+/* What the parts of the state layer share and nobody else needs. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "state/state.h"
+
+#define STATE_RECORD_FILE "state.json"
+
+/* Opens the directory of @id below the root, following no link; -errno (ENOENT also without a root). */
+int state_enter(const struct state_store *store, const char *id) _must_check_;
+
+/* Whether @fd is the directory that the name @id leads to at this moment. */
+bool state_is_current(const struct state_store *store, const char *id, int fd);
+
+/* Whether a created container's init waits on the start socket: 1, 0 or -errno. Connects and goes away. */
+int state_start_waits(const struct state_dir *dir) _must_check_;
+
+/* The status of that name; -EINVAL when there is none. */
+int state_status_parse(const char *name, enum state_status *ret_status) _must_check_;

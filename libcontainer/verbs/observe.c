@@ -1,0 +1,123 @@
+/* state and list: what containers are doing at this moment. Neither takes a lock, so both answer while a
+ * container is being made or a hook of it runs. "paused" is nothing that the record could know: whoever
+ * may write to the cgroup can freeze it, so cgroup.events is asked. */
+#include "verbs/observe.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/trace.h"
+#include "cgroup/cgroup.h"
+
+static bool is_frozen(const char *cgroup)
+{
+	struct error err = ERROR_INIT;
+	int r;
+
+	if (!cgroup)
+		return false;
+	r = cgroup_frozen(cgroup, &err);
+	if (r < 0)
+		error_ignore(&err, "a cgroup that can't be read is not known to be frozen");
+	return r > 0;
+}
+
+int observe(struct verb_context *context, const struct state_dir *dir, const char *id,
+	    struct verb_container *ret_container, struct error *err)
+{
+	struct verb_container container = { .recorded = true };
+	int r;
+
+	r = state_read(dir, context->arena, &container.record, err);
+	if (r == -ENODATA) {
+		error_ignore(err, "between mkdir and the first record, or killed there");
+		container.recorded = false;
+		container.record = arena_alloc(context->arena, sizeof *container.record);
+		if (!container.record)
+			return error_oom(err);
+		*container.record = (struct state_record){ .id = id, .status = STATE_CREATING };
+	} else if (r < 0) {
+		return r;
+	}
+	container.status = state_status_now(dir, container.record, context->proc);
+	if (container.status == STATE_RUNNING && is_frozen(container.record->cgroup))
+		container.status = STATE_PAUSED;
+	if (container.status != STATE_STOPPED)
+		container.pid = container.record->init.pid;
+	*ret_container = container;
+	return 0;
+}
+
+int verb_state(struct verb_context *context, const char *id,
+	       struct verb_container *ret_container, struct error *err)
+{
+	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
+	int r;
+
+	r = state_open_dir(&context->store, id, &dir, err);
+	if (r < 0)
+		return r;
+	r = observe(context, &dir, id, ret_container, err);
+	if (r < 0)
+		return r;
+	state_name_owner(ret_container->record, context->arena);
+	return 0;
+}
+
+struct listing {
+	struct verb_context *context;
+	struct verb_container *containers;
+	size_t count;
+	struct error *err;
+};
+
+static int add_container(void *data, const char *id)
+{
+	struct listing *listing = data;
+	struct arena *arena = listing->context->arena;
+	struct error problem = ERROR_INIT;
+	struct verb_container container;
+	const char *name = arena_strdup(arena, id); /* @id lives only for this call */
+	int r;
+
+	if (!name)
+		return error_oom(listing->err);
+	r = verb_state(listing->context, name, &container, &problem);
+	if (r == -ENOENT) {
+		error_ignore(&problem, "it was deleted meanwhile");
+		return 0;
+	}
+	if (r < 0) {
+		trace_warning("container %s: %s", id, problem.text);
+		return 0;
+	}
+	if (!container.recorded) {
+		/* a state root may hold directories that are no containers (containerd's namespaces) */
+		trace_debug("%s/%s has no record", listing->context->store.path, id);
+		return 0;
+	}
+	listing->containers = arena_grow(arena, listing->containers, listing->count,
+					 sizeof *listing->containers);
+	if (!listing->containers)
+		return error_oom(listing->err);
+	listing->containers[listing->count++] = container;
+	return 0;
+}
+
+int verb_list(struct verb_context *context, struct verb_container **ret_containers,
+	      size_t *ret_count, struct error *err)
+{
+	struct listing listing = { .context = context, .err = err };
+	int r;
+
+	if (context->store.fd >= 0) {
+		r = state_list(&context->store, add_container, &listing, err);
+		if (r < 0)
+			return r;
+	} else if (context->settings->root) {
+		return error_errno(err, ENOENT, "open %s", context->settings->root);
+	}
+	*ret_containers = listing.containers;
+	*ret_count = listing.count;
+	return 0;
+}
