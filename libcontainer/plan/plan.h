@@ -102,7 +102,10 @@ struct plan_layer {
 };
 
 /* How the flags of a mount change: mount_setattr(2)'s two sets, once for the mount itself and once for
- * the whole tree below it (the recursive options rro, rnosuid, ...). */
+ * the whole tree of mounts from it on (the recursive options rro, rnosuid, ...). The recursive change is
+ * made first: "rro, rw" leaves the mount itself writable. A bit of the recursive sets that a later
+ * option of the mount itself overrides is in both. A new atime mode has TARE_MOUNT_ATTR__ATIME in the
+ * clear set and its value in the set. */
 struct plan_attributes {
 	uint64_t set, clear; /* TARE_MOUNT_ATTR_* */
 	uint64_t recursive_set, recursive_clear; /* TARE_MOUNT_ATTR_* */
@@ -142,7 +145,9 @@ struct plan_op {
 	bool copy_up; /* MOUNT of a tmpfs: tmpcopyup */
 	bool no_follow_target; /* proc and sysfs: the target must be a real directory, no link on its way */
 	bool iversion; /* MOUNT: i_version, which only mount(2) can set */
-	int opened; /* BIND, CGROUP by bind, DEVICE with bind: index into the opened sources, else -1 */
+	/* BIND, DEVICE with bind, and CGROUP without a cgroup namespace, which is a read-only bind of the
+	 * container's own cgroup: index into the opened sources. Else -1; so also for CGROUP as cgroup2. */
+	int opened;
 	size_t n_fs_options;
 	const struct plan_fs_option *fs_options;
 	size_t n_layers; /* overlay */
@@ -158,9 +163,11 @@ struct plan_rootfs {
 	enum plan_ns_mode mount_ns;
 	bool no_pivot;
 	bool hooks_see_host_tree; /* a prestart, createRuntime or createContainer hook exists */
-	/* Propagation for "/" of the new mount namespace before anything is mounted (MS_SLAVE unless
-	 * linux.rootfsPropagation says otherwise), and for the container's root at the end (0: leave). */
+	/* Propagation for "/" of the new mount namespace, and all below it, before anything is mounted
+	 * (MS_SLAVE unless linux.rootfsPropagation says otherwise), and for the container's root at the
+	 * end (0: leave). Neither has MS_REC, which mount_setattr(2) does not know. */
 	uint64_t host_propagation, root_propagation;
+	bool root_propagation_recursive; /* the r-forms of linux.rootfsPropagation */
 	bool in_userns; /* the mount namespace belongs to the container's user namespace */
 	const char *mount_label; /* linux.mountLabel */
 	size_t n_ops; /* mounts, devices and links, in order: before the hooks */
