@@ -1,0 +1,179 @@
+"""What all pytest suites share: the runtime under test, the machine's views, the check after every
+test that nothing is left behind, and the promises that tests name.
+
+Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUILD), TARE_BUILD (the
+build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, or a list of switches).
+"""
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import host as host_module
+import tare
+
+TEST_TIMEOUT = 120  # seconds for one test
+
+
+def pytest_addoption(parser):
+    parser.addoption("--promises", action="store_true", help="list promises and their tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        for marker in item.iter_markers("promise"):
+            for name in marker.args:
+                item.user_properties.append(("promise", name))
+    if config.getoption("--promises"):
+        kept = {}
+        for item in items:
+            for _, name in (p for p in item.user_properties if p[0] == "promise"):
+                kept.setdefault(name, set()).add(item.nodeid.split("[")[0])
+        for name in sorted(kept):
+            print(f"{name:20} {' '.join(sorted(kept[name]))}")
+        items[:] = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that hangs becomes a failure."""
+    def expired(_signal, _frame):
+        raise TimeoutError(f"{item.nodeid} took longer than {TEST_TIMEOUT} s")
+    previous = signal.signal(signal.SIGALRM, expired)
+    signal.alarm(TEST_TIMEOUT)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture(scope="session")
+def host():
+    """The machine as the tests see it."""
+    machine = host_module.Host()
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="session")
+def build_directory():
+    return os.environ.get("TARE_BUILD") or f"{tare.TOP}/build"
+
+
+@pytest.fixture(scope="session")
+def runtime_path(build_directory):
+    """The program under test."""
+    path = os.environ.get("TARE_RUNTIME") or f"{build_directory}/src/tare"
+    if not os.path.exists(path):
+        pytest.fail(f"there is no {path}: build first (ninja -C build), or set TARE_RUNTIME")
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    if done.returncode or "version" not in done.stdout:
+        pytest.skip(f"{path} has no verbs yet (--version says nothing)")
+    return os.path.abspath(path)
+
+
+@pytest.fixture(scope="session")
+def rootfs_template(host, build_directory):
+    """The root file system that every bundle gets a copy of."""
+    if not shutil.which("busybox"):
+        pytest.skip("busybox is not installed (Debian's busybox-static)")
+    directory = f"{host.directory}/rootfs"
+    tare.make_rootfs(directory, f"{tare.TOP}/build-results")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def kernel_caps():
+    """The value of --kernel-caps, "" for none."""
+    word = os.environ.get("TARE_KERNEL_CAPS", "none")
+    if word in ("", "none"):
+        return ""
+    return ",".join(f"-{name}" for name in tare.KERNEL_5_14) if word == "5.14" else word
+
+
+@pytest.fixture
+def nothing_left(host):
+    """After the test everything is as it was before it: mounts, cgroups, processes, shared memory."""
+    before = host.snapshot()
+    yield
+    problems = host.leftovers(before)
+    if problems:
+        pytest.fail("left behind:\n" + "\n".join(problems), pytrace=False)
+
+
+def default_view(host, path):
+    """tare runs on the machine as it is; another runtime where it can, on a pure cgroup2."""
+    name = os.environ.get("TARE_CGROUP_VIEW")
+    if not name:
+        name = "host" if os.path.basename(path).startswith("tare") else "pure"
+    return host.views.get(name, host.views["host"])
+
+
+@pytest.fixture
+def make_runtime(host, runtime_path, rootfs_template, kernel_caps, nothing_left):
+    """A function that makes runtimes, each with a state directory of its own: make_runtime(view)."""
+    made = []
+    base = f"{host.directory}/{len(os.listdir(host.directory))}"
+
+    def make(view=None, user=None):
+        directory = f"{base}-{len(made)}"
+        os.mkdir(directory)
+        runtime = tare.Runtime(host, runtime_path, view or default_view(host, runtime_path),
+                               directory, rootfs_template)
+        runtime.kernel_caps = kernel_caps
+        if user is not None:
+            runtime.user = user
+            runtime.env["XDG_RUNTIME_DIR"] = f"{directory}/run"
+            os.mkdir(f"{directory}/run", 0o700)
+            for path in (directory, f"{directory}/run"):
+                os.chown(path, user, user)
+        made.append(runtime)
+        return runtime
+
+    yield make
+    problems = []
+    for runtime in made:
+        problems += runtime.finish()
+        subprocess.run(["rm", "-rf", runtime.directory], check=False)
+    if problems:
+        pytest.fail("left behind:\n" + "\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def runtime(make_runtime):
+    """The runtime under test as root, in its default view."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    return make_runtime()
+
+
+@pytest.fixture(params=["host", "pure"])
+def view(request, host):
+    """Each view of the machine's cgroups: as it is, and with nothing but cgroup2."""
+    if request.param not in host.views:
+        pytest.skip("this machine's cgroups are pure cgroup2 already (the case host)"
+                    if os.geteuid() == 0 else "needs root")
+    return host.views[request.param]
+
+
+@pytest.fixture
+def runtime_in_view(make_runtime, view, runtime_path):
+    """The runtime under test as root, once in each view."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    if view.name == "host" and "pure" in view_names(view) and \
+            not os.path.basename(runtime_path).startswith("tare"):
+        pytest.skip("the peers do not run on hybrid cgroups")
+    return make_runtime(view)
+
+
+def view_names(view):
+    """The views that exist beside this one."""
+    return {"host"} if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else {"host", "pure"}
+
+
+@pytest.fixture
+def unprivileged_runtime(make_runtime):
+    """The runtime under test as user 1000 (as the caller, when that is not root)."""
+    return make_runtime(user=1000) if os.geteuid() == 0 else make_runtime()
