@@ -70,6 +70,33 @@ int process_close_from(unsigned first)
 	return result(syscall(__NR_close_range, first, ~0U, 0));
 }
 
+int process_cloexec_from(unsigned first)
+{
+	return result(syscall(__NR_close_range, first, ~0U, TARE_CLOSE_RANGE_CLOEXEC));
+}
+
+int process_close_except(unsigned first, const int *keep, unsigned n)
+{
+	unsigned next, i;
+	int r;
+
+	for (;;) {
+		next = ~0U;
+		for (i = 0; i < n; i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= first &&
+			    (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next == ~0U)
+			return process_close_from(first);
+		if (next > first) {
+			r = result(syscall(__NR_close_range, first, next - 1, 0));
+			if (r < 0)
+				return r;
+		}
+		first = next + 1;
+	}
+}
+
 int process_wait(int pidfd, int *ret_status)
 {
 	siginfo_t info = { 0 };

@@ -27,6 +27,12 @@ int process_unshare(int flags) _must_check_;
 /* close_range(2) from @first to the highest descriptor. Linux 5.9. */
 int process_close_from(unsigned first) _must_check_;
 
+/* close_range(2) with CLOSE_RANGE_CLOEXEC (Linux 5.11): they close when a program is executed. */
+int process_cloexec_from(unsigned first) _must_check_;
+
+/* Closes every descriptor from @first on but @keep (@n of them, none below @first, in any order; n <= 8). */
+int process_close_except(unsigned first, const int *keep, unsigned n) _must_check_;
+
 /* waitid(2) on a child by pidfd, without a limit of time.
  * @ret_status: 0-255 for an exit, 128 + signal for a death by signal. */
 int process_wait(int pidfd, int *ret_status) _must_check_;

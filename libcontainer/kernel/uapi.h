@@ -81,6 +81,11 @@ struct tare_clone_args {
 /* memfd_create(2): MFD_EXEC and MFD_NOEXEC_SEAL are Linux 6.3 */
 #define TARE_MFD_EXEC 0x0010U
 
+#define TARE_CLOSE_RANGE_CLOEXEC (1U << 2) /* Linux 5.11 */
+
+/* ioctl_ns(2) */
+#define TARE_NS_GET_NSTYPE 0xb703
+
 /* Magic numbers of file systems, from linux/magic.h */
 #define TARE_PROC_SUPER_MAGIC 0x9fa0
 #define TARE_SYSFS_MAGIC 0x62656572

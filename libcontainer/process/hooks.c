@@ -1,0 +1,269 @@
+/* Running one hook: its own process group, standard input from a sealed-size memory file with the state (a pipe
+ * could fill up on a hook that never reads), output and errors through pipes of which the beginning is kept
+ * for the message. The end of the hook is the end of its process, not of the pipes: a daemon that a hook
+ * leaves behind may hold those for ever. Timeouts count on the monotonic clock. */
+#include "process/hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/trace.h"
+#include "kernel/process.h"
+#include "kernel/uapi.h"
+
+/* What is kept of a stream of the hook, for the error message. */
+struct capture {
+	int fd;
+	size_t length;
+	char text[512];
+};
+
+struct running_hook {
+	pid_t pid;
+	int pidfd;
+	struct capture out, errors;
+};
+
+static void cleanup_running(struct running_hook *hook)
+{
+	cleanup_fd(&hook->pidfd);
+	cleanup_fd(&hook->out.fd);
+	cleanup_fd(&hook->errors.fd);
+}
+
+static int state_input(const char *state, struct error *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	fd = memfd_create("state", MFD_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "memfd_create for the hook's state");
+	r = fd_write_all(fd, state, strlen(state), "the hook's state", err);
+	if (r < 0)
+		return r;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, errno, "lseek in the hook's state");
+	return steal_fd(&fd);
+}
+
+/* Reports why the program could not be executed, on the hook's own standard error, which the caller
+ * captures; exit status 127 or 126 as shells have it. */
+static _Noreturn void fail_hook(const struct error *err, int status)
+{
+	ssize_t n = write(2, err->text, strlen(err->text));
+
+	(void)n;
+	_exit(status);
+}
+
+static _Noreturn void execute_hook(const struct hook_run *run, const struct spec_hook *hook,
+				   const int streams[3])
+{
+	static char *const nothing[] = { NULL };
+	struct error err = ERROR_INIT;
+	char *const *environment;
+	char *own_args[] = { (char *)(uintptr_t)hook->path, NULL };
+	char *const *args = own_args;
+	sigset_t none;
+	int i;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	for (i = 0; i < 3; i++)
+		if (dup2(streams[i], i) < 0) {
+			error_errno(&err, errno, "dup2");
+			fail_hook(&err, 126);
+		}
+	if (run->prepare && run->prepare(run->data, &err) < 0)
+		fail_hook(&err, 126);
+	/* after every change of identity, which would clear it */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (process_close_from(3) < 0)
+		fail_hook(&err, 126);
+	environment = run->environment ? run->environment : environ;
+	if (hook->env_given)
+		environment = hook->n_env ? (char *const *)(uintptr_t)hook->env : nothing;
+	if (hook->n_args)
+		args = (char *const *)(uintptr_t)hook->args;
+	execve(hook->path, args, environment);
+	error_errno(&err, errno, "execute %s", hook->path);
+	fail_hook(&err, err.code == ENOENT ? 127 : 126);
+}
+
+static int spawn_hook(const struct hook_run *run, const struct spec_hook *hook,
+		      struct running_hook *running, struct error *err)
+{
+	_cleanup_fd_ int input = -1, out = -1, errors = -1;
+	int pipes[2];
+
+	input = state_input(run->state, err);
+	if (input < 0)
+		return input;
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe2");
+	running->out.fd = pipes[0];
+	out = pipes[1];
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe2");
+	running->errors.fd = pipes[0];
+	errors = pipes[1];
+	running->pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &running->pidfd);
+	if (running->pid < 0)
+		return error_errno(err, -running->pid, "clone3");
+	if (running->pid == 0)
+		execute_hook(run, hook, (const int[3]){ input, out, errors });
+	return 0;
+}
+
+/* Reads what is there; the descriptor is closed at its end. Beyond the kept beginning output is dropped. */
+static void drain(struct capture *capture)
+{
+	char rest[512];
+	size_t room = sizeof capture->text - 1 - capture->length;
+	ssize_t n;
+
+	n = read(capture->fd, room ? capture->text + capture->length : rest,
+		 room ? room : sizeof rest);
+	if (n <= 0) {
+		cleanup_fd(&capture->fd);
+		return;
+	}
+	if (room)
+		capture->length += (size_t)n;
+	capture->text[capture->length] = '\0';
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Collects output until the hook's process has ended. @deadline_ms: on now_ms()'s clock, or -1. */
+static int follow_hook(struct running_hook *hook, int64_t deadline_ms, struct error *err)
+{
+	struct pollfd pollers[3];
+	int64_t left = -1;
+	int r;
+
+	for (;;) {
+		pollers[0] = (struct pollfd){ .fd = hook->pidfd, .events = POLLIN };
+		pollers[1] = (struct pollfd){ .fd = hook->out.fd, .events = POLLIN };
+		pollers[2] = (struct pollfd){ .fd = hook->errors.fd, .events = POLLIN };
+		if (deadline_ms >= 0) {
+			left = deadline_ms - now_ms();
+			if (left <= 0)
+				return -ETIMEDOUT;
+		}
+		r = poll(pollers, 3, left > 60000 ? 60000 : (int)left);
+		if (r < 0 && errno != EINTR)
+			return error_errno(err, errno, "poll");
+		if (r <= 0)
+			continue;
+		if (pollers[1].revents)
+			drain(&hook->out);
+		if (pollers[2].revents)
+			drain(&hook->errors);
+		if (pollers[0].revents && !pollers[1].revents && !pollers[2].revents)
+			return 0;
+		if (pollers[0].revents) {
+			/* ended: only what it has written already is still of interest */
+			deadline_ms = now_ms() + 20;
+			if (!(pollers[1].revents & POLLIN) && !(pollers[2].revents & POLLIN))
+				return 0;
+		}
+	}
+}
+
+static void trim(struct capture *capture)
+{
+	while (capture->length > 0 && (capture->text[capture->length - 1] == '\n' ||
+				       capture->text[capture->length - 1] == ' '))
+		capture->text[--capture->length] = '\0';
+}
+
+static int judge(const char *kind, size_t index, struct running_hook *hook, int status,
+		 struct error *err)
+{
+	if (status == 0)
+		return 0;
+	trim(&hook->out);
+	trim(&hook->errors);
+	if (status > 128)
+		return error_set(
+			err, ECANCELED,
+			"error running %s hook #%zu: signal: %d, stdout: %s, stderr: %s", kind,
+			index, status - 128, hook->out.text, hook->errors.text);
+	return error_set(err, ECANCELED,
+			 "error running %s hook #%zu: exit status %d, stdout: %s, stderr: %s",
+			 kind, index, status, hook->out.text, hook->errors.text);
+}
+
+static int run_one(const struct hook_run *run, size_t index, struct error *err)
+{
+	_cleanup_(cleanup_running) struct running_hook hook = {
+		.pidfd = -1,
+		.out = { .fd = -1 },
+		.errors = { .fd = -1 },
+	};
+	const struct spec_hook *spec = &run->hooks[index];
+	int64_t deadline_ms = -1;
+	int r, status;
+
+	r = spawn_hook(run, spec, &hook, err);
+	if (r < 0)
+		return error_at(err, "error running %s hook #%zu", run->kind, index);
+	if (spec->timeout.set)
+		deadline_ms = now_ms() + spec->timeout.value * 1000;
+	r = follow_hook(&hook, deadline_ms, err);
+	if (r < 0 && process_wait_end(hook.pidfd, 0) < 0) {
+		kill(-hook.pid, SIGKILL);
+		if (process_pidfd_signal(hook.pidfd, SIGKILL) < 0)
+			trace_debug("hook %d is gone already", (int)hook.pid);
+		if (process_wait(hook.pidfd, &status) < 0)
+			trace_debug("hook %d was reaped by someone else", (int)hook.pid);
+		if (r == -ETIMEDOUT)
+			error_set(err, ETIMEDOUT,
+				  "error running %s hook #%zu: %s: timed out after %lld s: "
+				  "context deadline exceeded",
+				  run->kind, index, spec->path, (long long)spec->timeout.value);
+		return -err->code;
+	}
+	r = process_wait(hook.pidfd, &status);
+	if (r < 0)
+		return error_errno(err, -r, "error running %s hook #%zu: wait", run->kind,
+				   index);
+	return judge(run->kind, index, &hook, status, err);
+}
+
+int hooks_run(const struct hook_run *run, struct error *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < run->n_hooks; i++) {
+		r = run_one(run, i, err);
+		if (r >= 0)
+			continue;
+		error_at(err, "hooks.%s[%zu]", run->kind, i);
+		if (!run->only_warn)
+			return r;
+		trace_warning("%s", err->text);
+		error_ignore(err, "a failed hook of this kind is only warned about");
+	}
+	return 0;
+}

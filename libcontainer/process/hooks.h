@@ -1,0 +1,28 @@
+/* Hooks: programs of config.json that run at fixed moments of a container's life, in the caller's namespaces
+ * or, when the container's init runs them, in the container's. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "spec/spec.h"
+
+struct hook_run {
+	const char *kind; /* "prestart", "createRuntime", ...: for errors */
+	size_t n_hooks;
+	const struct spec_hook *hooks;
+	const char *state; /* JSON text for every hook's standard input */
+	char *const
+		*environment; /* for hooks without an env of their own; NULL: the caller's */
+	/* Runs in the hook's process just before its program is executed, to give up what the hook must not
+	 * have; NULL: nothing to do. */
+	int (*prepare)(void *data, struct error *err);
+	void *data;
+	/* After a failure: go on with the next hook and only warn (poststop, spec:35). */
+	bool only_warn;
+};
+
+/* Runs the hooks one after the other. A hook that does not end within its timeout is killed with its whole
+ * process group; so is a running hook when the caller dies.
+ * Errors: EINTR-free; the text is `error running KIND hook #N: exit status S, stdout: ..., stderr: ...`. */
+int hooks_run(const struct hook_run *run, struct error *err) _must_check_;

@@ -1,0 +1,37 @@
+/* The container's side between clone and execve: the init. It walks a table of stages; the table is the
+ * documentation of what happens in which order. */
+#pragma once
+
+#include "base/error.h"
+#include "plan/plan.h"
+#include "process/join.h"
+#include "rootfs/rootfs.h"
+#include "seccomp/seccomp.h"
+
+/* All that the init works with; inherited over the clone, so nothing is serialised. */
+struct init_context {
+	const struct plan *plan;
+	struct rootfs_sources *sources;
+	const struct seccomp_program *seccomp;
+	struct join_set *join;
+	int proc; /* verified procfs of the host; closed before the root is entered for good */
+	int parent_end; /* of the channel: inherited, closed first, so that its end can be seen */
+	int channel; /* to the tare that creates the container */
+	int listener; /* start socket */
+	int connection; /* of the start that came; -1 before */
+	int root; /* the container's root while it is assembled */
+	int terminal; /* the pty's peer; -1: none */
+	bool in_cwd; /* the working directory could be entered as root */
+	const char *program; /* what args[0] was found to be */
+	char *const *environment;
+	struct arena *arena; /* what the init itself allocates */
+	char *hook_state; /* JSON for startContainer hooks */
+	volatile int *stage; /* shared with the parent: index into the table of stages */
+};
+
+/* Runs the init; never returns. Failures are sent over the channel (or the start connection) and end the
+ * process with status 1. */
+_Noreturn void init_run(struct init_context *context);
+
+/* The name of a stage, for the parent of an init that died without a word ("assembling the root"). */
+const char *init_stage_name(int stage);

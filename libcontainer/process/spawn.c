@@ -1,0 +1,274 @@
+/* Cloning the init. The child has fork semantics: it sees the plan, the compiled filter and the opened sources
+ * as its own memory and descriptors. An intermediate process enters namespaces by path and clones the init
+ * with CLONE_PARENT, so that the init is tare's own child in every case. Privileged settings that the child
+ * could not make itself inside a user namespace (rlimits, oom_score_adj, id maps) are the parent's. */
+#include "process/spawn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/trace.h"
+#include "kernel/process.h"
+#include "kernel/procfs.h"
+#include "kernel/uapi.h"
+#include "process/channel.h"
+
+static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
+{
+	return plan->clone_flags | TARE_CLONE_CLEAR_SIGHAND |
+	       (cgroup >= 0 ? TARE_CLONE_INTO_CGROUP : 0);
+}
+
+/* The intermediate process: joins, clones the init beside itself, reports its number and leaves. */
+static _Noreturn void run_intermediate(struct init_context *context, int cgroup)
+{
+	struct error err = ERROR_INIT;
+	pid_t pid;
+	int r;
+
+	r = join_before_clone(context->join, &err);
+	if (r >= 0) {
+		pid = process_clone(init_clone_flags(&context->plan->namespaces, cgroup) |
+					    CLONE_PARENT,
+				    cgroup, 0, NULL);
+		if (pid == 0)
+			init_run(context);
+		if (pid < 0)
+			error_errno(&err, -pid, "clone3");
+		else
+			r = channel_send(context->channel, CHANNEL_INIT, pid, NULL, -1);
+	}
+	if (err.code)
+		r = channel_send(context->channel, CHANNEL_ERROR, err.code, err.text, -1);
+	_exit(r < 0 || err.code ? 1 : 0);
+}
+
+static int receive_init(struct child *child, struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	int r;
+
+	r = channel_receive(child->channel, &message);
+	if (r == 0)
+		return error_set(err, EPIPE, "the intermediate process ended without a word");
+	if (r < 0)
+		return error_errno(err, -r, "receive from the intermediate process");
+	if (message.type == CHANNEL_ERROR)
+		return error_set(err, message.value, "%s", message.text);
+	if (message.type != CHANNEL_INIT)
+		return error_set(err, EBADMSG,
+				 "unexpected message %u from the intermediate process",
+				 message.type);
+	child->pid = message.value;
+	r = process_pidfd_open(child->pid);
+	if (r < 0)
+		return error_errno(err, -r, "pidfd_open");
+	child->pidfd = r;
+	return 0;
+}
+
+static int spawn_by_intermediate(struct init_context *context, int cgroup, struct child *child,
+				 struct error *err)
+{
+	_cleanup_fd_ int pidfd = -1;
+	pid_t pid;
+	int r, status;
+
+	pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &pidfd);
+	if (pid < 0)
+		return error_errno(err, -pid, "clone3");
+	if (pid == 0) {
+		prctl(PR_SET_DUMPABLE, 0);
+		run_intermediate(context, cgroup);
+	}
+	r = receive_init(child, err);
+	if (process_wait(pidfd, &status) < 0)
+		trace_debug("the intermediate process was reaped by someone else");
+	return r;
+}
+
+static int clone_init(struct init_context *context, int cgroup, struct child *child,
+		      struct error *err)
+{
+	const struct plan_namespaces *plan = &context->plan->namespaces;
+	pid_t pid;
+
+	if (plan->intermediate)
+		return spawn_by_intermediate(context, cgroup, child, err);
+	pid = process_clone(init_clone_flags(plan, cgroup), cgroup, SIGCHLD, &child->pidfd);
+	if (pid == 0)
+		init_run(context);
+	if (pid < 0) {
+		error_errno(err, -pid, "clone3");
+		if (pid == -EPERM)
+			error_hint(err, " (creating namespaces takes CAP_SYS_ADMIN or a user "
+					"namespace of one's own)");
+		if (pid == -ENOSPC)
+			error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
+					"nesting depth is reached)");
+		return -err->code;
+	}
+	child->pid = pid;
+	return 0;
+}
+
+int spawn_init(struct init_context *context, int cgroup, struct child *ret_child,
+	       struct error *err)
+{
+	_cleanup_fd_ int theirs = -1;
+	int ends[2], r;
+	void *page;
+
+	/* one page shared with the child: the stage it is in, readable also after its sudden death */
+	page = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		    0);
+	if (page == MAP_FAILED)
+		return error_errno(err, errno, "mmap");
+	context->stage = ret_child->stage = page;
+	r = channel_pair(ends, err);
+	if (r < 0)
+		return r;
+	ret_child->channel = context->parent_end = ends[0];
+	context->channel = theirs = ends[1];
+	return clone_init(context, cgroup, ret_child, err);
+}
+
+static int write_map(const struct child *child, int proc, const char *file, const char *text,
+		     struct error *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%d/%s", (int)child->pid, file);
+	return procfs_write(proc, path, text, err);
+}
+
+int spawn_map_ids(const struct plan_namespaces *plan, const struct child *child, int proc,
+		  struct error *err)
+{
+	int r;
+
+	if (!plan->new_userns)
+		return 0;
+	if (plan->map_by_helper)
+		return error_set(
+			err, ENOTSUP,
+			"not supported yet: linux.uidMappings beyond the own id for an "
+			"unprivileged user (newuidmap)");
+	if (plan->deny_setgroups) {
+		r = write_map(child, proc, "setgroups", "deny", err);
+		if (r < 0)
+			return r;
+	}
+	if (plan->gid_map) {
+		r = write_map(child, proc, "gid_map", plan->gid_map, err);
+		if (r < 0)
+			return error_at(err, "linux.gidMappings");
+	}
+	if (plan->uid_map) {
+		r = write_map(child, proc, "uid_map", plan->uid_map, err);
+		if (r < 0)
+			return error_at(err, "linux.uidMappings");
+	}
+	return 0;
+}
+
+int spawn_settle(const struct plan_process *plan, const struct child *child, int proc,
+		 struct error *err)
+{
+	char path[64], text[16];
+	struct rlimit limit;
+	size_t i;
+	int r;
+
+	for (i = 0; i < plan->n_rlimits; i++) {
+		limit.rlim_cur = plan->rlimits[i].soft;
+		limit.rlim_max = plan->rlimits[i].hard;
+		r = prlimit(child->pid, (enum __rlimit_resource)plan->rlimits[i].resource,
+			    &limit, NULL);
+		if (r < 0) {
+			error_errno(err, errno,
+				    "process.rlimits[%zu]: set %s to soft %" PRIu64
+				    ", hard %" PRIu64,
+				    i, plan->rlimits[i].type, plan->rlimits[i].soft,
+				    plan->rlimits[i].hard);
+			if (err->code == EPERM)
+				error_hint(err,
+					   " (raising a hard limit takes CAP_SYS_RESOURCE)");
+			return -err->code;
+		}
+	}
+	if (plan->has_oom_score_adj) {
+		snprintf(path, sizeof path, "%d/oom_score_adj", (int)child->pid);
+		snprintf(text, sizeof text, "%" PRId32, plan->oom_score_adj);
+		r = procfs_write(proc, path, text, err);
+		if (r == -EACCES || r == -EPERM)
+			error_hint(err, " (lowering it takes CAP_SYS_RESOURCE)");
+		if (r < 0)
+			return error_at(err, "process.oomScoreAdj");
+	}
+	return 0;
+}
+
+int spawn_inner_pid(const struct plan_namespaces *plan, const struct child *child, int proc,
+		    pid_t *ret_pid, struct error *err)
+{
+	_cleanup_arena_ struct arena *arena = NULL;
+	char path[64], *text, *line, *last;
+	ssize_t n;
+
+	if (plan->of[SPEC_NAMESPACE_PID].mode == PLAN_NS_NEW) {
+		*ret_pid = 1;
+		return 0;
+	}
+	*ret_pid = child->pid;
+	if (plan->of[SPEC_NAMESPACE_PID].mode == PLAN_NS_INHERIT)
+		return 0;
+	arena = arena_new();
+	if (!arena)
+		return error_oom(err);
+	snprintf(path, sizeof path, "%d/status", (int)child->pid);
+	n = fd_read_file(proc, path, 65536, arena, &text, err);
+	if (n < 0)
+		return (int)n;
+	line = strstr(text, "\nNSpid:");
+	if (!line)
+		return 0; /* a kernel without the line has no nested pid namespaces either */
+	line += 7;
+	line[strcspn(line, "\n")] = '\0';
+	last = strrchr(line, '\t');
+	if (last)
+		*ret_pid = atoi(last + 1);
+	return 0;
+}
+
+void spawn_kill(struct child *child)
+{
+	int status;
+
+	if (child->pidfd < 0)
+		return;
+	if (process_pidfd_signal(child->pidfd, SIGKILL) < 0)
+		trace_debug("init %d is gone already", (int)child->pid);
+	if (process_wait(child->pidfd, &status) < 0)
+		trace_debug("init %d was reaped by someone else", (int)child->pid);
+}
+
+void child_release(struct child *child)
+{
+	cleanup_fd(&child->pidfd);
+	cleanup_fd(&child->channel);
+	if (child->stage)
+		munmap((void *)(uintptr_t)child->stage, sizeof(int));
+	child->stage = NULL;
+}

@@ -1,0 +1,524 @@
+/* create: the story of how a container comes to be. create_container() is its table of contents; each resource
+ * that a line brings is undone by creation_undo() until the commit, the only point of no return. The lock of
+ * the container is held all the way, except while a hook runs. */
+#include "verbs/creation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/trace.h"
+#include "cgroup/cgroup.h"
+#include "kernel/process.h"
+#include "process/channel.h"
+#include "process/hooks.h"
+#include "process/terminal.h"
+#include "rootfs/rootfs.h"
+#include "seccomp/seccomp.h"
+
+/* What exists of a container while it is being made. */
+struct creation {
+	struct verb_context *context;
+	const struct verb_create_options *options;
+	struct prepared prepared;
+	struct state_record record;
+	struct state_dir dir;
+	bool claimed, committed, hooks_ran;
+	struct cgroup cgroup;
+	const char *cgroup_path;
+	struct seccomp_program filter;
+	struct rootfs_sources sources;
+	struct join_set join;
+	int listener;
+	struct created created;
+};
+
+static void undo_hooks(struct creation *c, struct error *ignored)
+{
+	const struct spec_hooks *hooks = c->prepared.spec->hooks;
+	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	struct hook_run run = { .kind = "poststop", .only_warn = true };
+	size_t length;
+
+	if (!hooks || !c->hooks_ran || !writer)
+		return;
+	state_print(&c->record, STATE_STOPPED, 0, writer);
+	if (json_writer_text(writer, &run.state, &length, ignored) < 0)
+		return;
+	run.n_hooks = hooks->n_poststop;
+	run.hooks = hooks->poststop;
+	if (hooks_run(&run, ignored) < 0)
+		error_ignore(ignored, "the creation's own error is the one to report");
+}
+
+/* Undoes what was made, in reverse order (spec:36). An error here is only logged: the one that led here is what
+ * the caller has to hear. After a hook has run the container counts as one that lived, so its poststop hooks
+ * run as well (spec:25-27). */
+static void creation_undo(struct creation *c)
+{
+	struct error ignored = ERROR_INIT;
+
+	cleanup_fd(&c->listener);
+	rootfs_sources_close(&c->sources);
+	join_close(&c->join);
+	if (c->committed) {
+		cgroup_close(&c->cgroup);
+		state_dir_close(&c->dir);
+		return;
+	}
+	spawn_kill(&c->created.child);
+	cgroup_close(&c->cgroup);
+	if (c->cgroup.created && cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
+		error_ignore(&ignored, "undoing a failed create");
+	if (c->claimed) {
+		if (state_remove(&c->context->store, c->options->id, &c->dir, &ignored) < 0)
+			error_ignore(&ignored, "undoing a failed create");
+		undo_hooks(c, &ignored);
+	}
+	state_dir_close(&c->dir);
+	created_release(&c->created);
+}
+
+void created_release(struct created *created)
+{
+	child_release(&created->child);
+	cleanup_fd(&created->master);
+}
+
+static char *now_text(struct arena *arena)
+{
+	struct timespec now;
+	struct tm utc;
+	char date[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+	return arena_printf(arena, "%s.%09ldZ", date, now.tv_nsec);
+}
+
+static int begin_record(struct creation *c, struct error *err)
+{
+	const struct spec *spec = c->prepared.spec;
+	const struct plan *plan = c->prepared.plan;
+
+	c->record = (struct state_record){
+		.version = STATE_RECORD_VERSION,
+		.id = c->options->id,
+		.oci_version = spec->oci_version,
+		.bundle = c->prepared.bundle,
+		.rootfs = plan->rootfs.path,
+		.created = now_text(c->context->arena),
+		.owner = geteuid(),
+		.status = STATE_CREATING,
+		.cgroup = c->cgroup_path,
+		.private_pid_ns = plan->namespaces.of[SPEC_NAMESPACE_PID].mode == PLAN_NS_NEW,
+		.has_process = spec->process != NULL,
+		.n_annotations = spec->n_annotations,
+		.annotations = spec->annotations,
+		.hooks = spec->hooks,
+	};
+	if (!c->record.created)
+		return error_oom(err);
+	/* said before it is made, so that a tare that is killed in between leaves no unknown directory */
+	c->record.cgroup_created = c->cgroup_path && access(c->cgroup_path, F_OK) < 0;
+	return 0;
+}
+
+/* The name is ours from here on; what a killed tare left under it is cleared away first. */
+static int claim_name(struct creation *c, struct error *err)
+{
+	_cleanup_fd_ int self = -1;
+	struct state_record *stale = NULL;
+	int r;
+
+	r = state_claim(&c->context->store, c->options->id, c->context->arena, &c->dir, &stale,
+			err);
+	if (r < 0)
+		return r;
+	c->claimed = true;
+	if (stale) {
+		r = verb_clear_remains(c->context, stale, err);
+		if (r < 0)
+			return error_at(err, "clear what a killed tare left");
+	}
+	r = cgroup_locate(&c->prepared.plan->cgroup, c->context->proc, c->context->arena,
+			  &c->cgroup_path, err);
+	if (r < 0)
+		return r;
+	r = begin_record(c, err);
+	if (r < 0)
+		return r;
+	self = process_pidfd_open(getpid());
+	if (self < 0)
+		return error_errno(err, -self, "pidfd_open");
+	r = state_identify(getpid(), self, c->context->proc, &c->record.holder, err);
+	if (r < 0)
+		return r;
+	return state_write(&c->dir, &c->record, err);
+}
+
+static int compile_filter(struct creation *c, struct error *err)
+{
+	if (!c->prepared.plan->seccomp)
+		return 0;
+	return seccomp_compile(c->prepared.plan->seccomp, c->context->arena, &c->filter, err);
+}
+
+static int make_cgroup(struct creation *c, struct error *err)
+{
+	int r;
+
+	r = cgroup_create(&c->prepared.plan->cgroup, c->cgroup_path, &c->cgroup, err);
+	if (r < 0)
+		return r;
+	c->record.cgroup = c->cgroup.path;
+	c->record.cgroup_created = c->cgroup.created;
+	return 0;
+}
+
+static int open_sources(struct creation *c, struct error *err)
+{
+	int r;
+
+	r = rootfs_open_sources(&c->prepared.plan->rootfs, c->cgroup.fd, c->context->arena,
+				&c->sources, err);
+	if (r < 0)
+		return r;
+	r = join_open(&c->prepared.plan->namespaces, &c->join, err);
+	if (r < 0)
+		return r;
+	c->listener = state_listen_start(&c->dir, err);
+	return c->listener < 0 ? c->listener : 0;
+}
+
+static int spawn_child(struct creation *c, struct error *err)
+{
+	struct init_context init = {
+		.plan = c->prepared.plan,
+		.sources = &c->sources,
+		.seccomp = c->prepared.plan->seccomp ? &c->filter : NULL,
+		.join = &c->join,
+		.proc = c->context->proc,
+		.listener = c->listener,
+		.connection = -1,
+		.root = -1,
+		.terminal = -1,
+		.arena = c->context->arena,
+	};
+	struct child *child = &c->created.child;
+	int r;
+
+	r = spawn_init(&init, c->cgroup.fd, child, err);
+	if (r < 0)
+		return r;
+	/* from here on only the init can be started through the socket */
+	cleanup_fd(&c->listener);
+	r = state_identify(child->pid, child->pidfd, c->context->proc, &c->record.init, err);
+	if (r < 0)
+		return r;
+	return state_write(&c->dir, &c->record, err);
+}
+
+static int open_userns(const struct creation *c, struct error *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof path, "%d/ns/user", (int)c->created.child.pid);
+	fd = openat(c->context->proc, path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? error_errno(err, errno, "open /proc/%s", path) : fd;
+}
+
+static int map_ids(struct creation *c, struct error *err)
+{
+	const struct plan_namespaces *plan = &c->prepared.plan->namespaces;
+	_cleanup_fd_ int userns = -1;
+	int r;
+
+	r = spawn_map_ids(plan, &c->created.child, c->context->proc, err);
+	if (r < 0)
+		return r;
+	if (plan->new_userns) {
+		userns = open_userns(c, err);
+		if (userns < 0)
+			return userns;
+	}
+	r = rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
+	if (r < 0 || !plan->new_userns)
+		return r;
+	r = channel_send(c->created.child.channel, CHANNEL_GO, 0, NULL, -1);
+	/* EPIPE: it died, and has said why */
+	return r < 0 && r != -EPIPE ? error_errno(err, -r, "send to init") : 0;
+}
+
+static int print_state(struct creation *c, enum state_status status, pid_t pid,
+		       struct json_writer *writer, const char **ret_text, struct error *err)
+{
+	size_t length;
+
+	state_print(&c->record, status, pid, writer);
+	return json_writer_text(writer, ret_text, &length, err);
+}
+
+static int send_state(struct creation *c, enum channel_type type, enum state_status status,
+		      pid_t pid, struct error *err)
+{
+	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	const char *text;
+	int r;
+
+	if (!writer)
+		return error_oom(err);
+	r = print_state(c, status, pid, writer, &text, err);
+	if (r < 0)
+		return r;
+	r = channel_send(c->created.child.channel, type, 0, text, -1);
+	return r < 0 ? error_errno(err, -r, "send to init") : 0;
+}
+
+static int run_runtime_hooks(struct creation *c, struct error *err)
+{
+	const struct spec_hooks *hooks = c->prepared.spec->hooks;
+	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	struct hook_run run = { .kind = "prestart" };
+	int r;
+
+	if (!writer)
+		return error_oom(err);
+	r = print_state(c, STATE_CREATING, c->created.child.pid, writer, &run.state, err);
+	if (r < 0)
+		return r;
+	run.n_hooks = hooks->n_prestart;
+	run.hooks = hooks->prestart;
+	r = hooks_run(&run, err);
+	if (r < 0)
+		return r;
+	run.kind = "createRuntime";
+	run.n_hooks = hooks->n_create_runtime;
+	run.hooks = hooks->create_runtime;
+	return hooks_run(&run, err);
+}
+
+/* The root is assembled: the hooks of the runtime's side run here, those of the container's side in the init,
+ * which gets the state as its own namespace counts (spec:15, spec:16). The lock is down meanwhile; the record
+ * says creating and names this process. */
+static int serve_hooks(struct creation *c, struct error *err)
+{
+	pid_t inner;
+	int r;
+
+	c->hooks_ran = true;
+	state_unlock(&c->dir);
+	r = run_runtime_hooks(c, err);
+	if (r < 0)
+		return r;
+	r = spawn_inner_pid(&c->prepared.plan->namespaces, &c->created.child, c->context->proc,
+			    &inner, err);
+	if (r < 0)
+		return r;
+	r = send_state(c, CHANNEL_HOOKS, STATE_CREATING, inner, err);
+	if (r < 0)
+		return r;
+	return send_state(c, CHANNEL_STATE, STATE_CREATED, inner, err);
+}
+
+static int serve_terminal(struct creation *c, struct channel_message *message,
+			  struct error *err)
+{
+	const char *path = c->options->console_socket;
+
+	if (message->fd < 0)
+		return error_set(err, EBADMSG, "the terminal came without a descriptor");
+	if (path)
+		return terminal_send(path, message->fd, (unsigned)message->value, err);
+	c->created.master = steal_fd(&message->fd);
+	return 0;
+}
+
+/* Why the init is gone without having said so. */
+static int explain_death(struct creation *c, struct error *err)
+{
+	struct child *child = &c->created.child;
+	int status = 0;
+
+	if (process_wait(child->pidfd, &status) < 0)
+		trace_debug("init was reaped by someone else");
+	cleanup_fd(&child->pidfd);
+	if (status > 128)
+		error_set(err, ECHILD, "init was killed by signal %d while %s", status - 128,
+			  init_stage_name(*child->stage));
+	else
+		error_set(err, ECHILD, "init ended with status %d while %s", status,
+			  init_stage_name(*child->stage));
+	if (status == 128 + 9 && cgroup_explain_oom(&c->cgroup, err))
+		error_at(err, "container init was OOM-killed (memory limit too low?)");
+	return -err->code;
+}
+
+/* Serves the init until it stands. */
+static int wait_until_it_stands(struct creation *c, struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	int r;
+
+	for (;;) {
+		r = channel_receive(c->created.child.channel, &message);
+		if (r == 0 || r == -ECONNRESET)
+			return explain_death(c, err);
+		if (r < 0)
+			return error_errno(err, -r, "receive from init");
+		switch (message.type) {
+		case CHANNEL_LOG:
+			trace_line((enum trace_level)message.value, "%s", message.text);
+			continue;
+		case CHANNEL_ERROR:
+			return error_set(err, message.value, "%s", message.text);
+		case CHANNEL_TREE_READY:
+			r = serve_hooks(c, err);
+			break;
+		case CHANNEL_TERMINAL:
+			r = serve_terminal(c, &message, err);
+			break;
+		case CHANNEL_STANDING:
+			return 0;
+		default:
+			return error_set(err, EBADMSG, "unexpected message %u from init",
+					 message.type);
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
+/* The pid file: no newline, and complete whenever it is there (contract 5). */
+static int write_pid_file(const char *path, pid_t pid, struct arena *arena, struct error *err)
+{
+	const char *slash = strrchr(path, '/'), *temporary;
+	_cleanup_fd_ int fd = -1;
+	char text[16];
+	int r, n;
+
+	if (slash)
+		temporary = arena_printf(arena, "%.*s/.%s", (int)(slash - path), path,
+					 slash + 1);
+	else
+		temporary = arena_printf(arena, ".%s", path);
+	if (!temporary)
+		return error_oom(err);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return error_errno(err, errno, "pid file: open %s", temporary);
+	n = snprintf(text, sizeof text, "%d", (int)pid);
+	r = fd_write_all(fd, text, (size_t)n, temporary, err);
+	if (r >= 0 && rename(temporary, path) < 0)
+		r = error_errno(err, errno, "pid file: rename to %s", path);
+	if (r < 0)
+		unlink(temporary);
+	return r;
+}
+
+/* After hooks the lock is taken again: if the container was deleted meanwhile, this fails. */
+static int take_lock_again(struct creation *c, struct error *err)
+{
+	if (c->dir.lock >= 0)
+		return 0;
+	return state_lock(&c->context->store, c->options->id, &c->dir, -1, err);
+}
+
+static int commit(struct creation *c, struct error *err)
+{
+	struct child *child = &c->created.child;
+	int r;
+
+	r = take_lock_again(c, err);
+	if (r < 0)
+		return r;
+	if (c->options->pid_file) {
+		r = write_pid_file(c->options->pid_file, child->pid, c->context->arena, err);
+		if (r < 0)
+			return r;
+	}
+	c->record.status = STATE_CREATED;
+	c->record.holder = (struct state_identity){ 0 };
+	r = state_write(&c->dir, &c->record, err);
+	if (r >= 0) {
+		r = channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
+		if (r < 0)
+			r = explain_death(c, err);
+	}
+	if (r < 0) {
+		if (c->options->pid_file)
+			unlink(c->options->pid_file);
+		return r;
+	}
+	c->committed = true;
+	return 0;
+}
+
+static int settle(struct creation *c, struct error *err)
+{
+	int r;
+
+	r = spawn_settle(&c->prepared.plan->process, &c->created.child, c->context->proc, err);
+	if (r < 0)
+		return r;
+	return cgroup_late_writes(&c->prepared.plan->cgroup, &c->cgroup, err);
+}
+
+/* The story, a line a step. */
+static int (*const steps[])(struct creation *c, struct error *err) = {
+	claim_name, /* the state directory, its lock, the first record */
+	compile_filter,
+	make_cgroup, /* with limits and device filter in force */
+	open_sources, /* bind sources, namespaces to join, the start socket */
+	spawn_child, /* born in its cgroup and namespaces; see process/init.c for its stages */
+	map_ids,
+	wait_until_it_stands, /* it assembles the root; the runtime's hooks run here */
+	settle, /* rlimits, oom_score_adj, late limits */
+	commit,
+};
+
+int create_container(struct verb_context *context, const struct verb_create_options *options,
+		     bool detached, struct created *ret_created, struct error *err)
+{
+	_cleanup_(creation_undo) struct creation c = {
+		.context = context,
+		.options = options,
+		.dir = STATE_DIR_INIT,
+		.cgroup = CGROUP_INIT,
+		.sources = ROOTFS_SOURCES_INIT,
+		.join = JOIN_SET_INIT,
+		.listener = -1,
+		.created = CREATED_INIT,
+	};
+	size_t i;
+	int r;
+
+	r = state_check_id(options->id, err);
+	if (r < 0)
+		return r;
+	r = prepare(context, options, detached, &c.prepared, err);
+	if (r < 0)
+		return r;
+	for (i = 0; i < ELEMENTS_OF(steps); i++) {
+		r = steps[i](&c, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_created = c.created;
+	return 0;
+}
+
+int verb_create(struct verb_context *context, const struct verb_create_options *options,
+		struct error *err)
+{
+	_cleanup_created_ struct created created = CREATED_INIT;
+
+	return create_container(context, options, true, &created, err);
+}

@@ -1,0 +1,16 @@
+/* plan: the dry run. Everything that create does before it changes anything, then the plan as JSON. */
+#include "verbs/prepare.h"
+#include "verbs/verbs.h"
+
+int verb_plan(struct verb_context *context, const struct verb_create_options *options,
+	      struct json_writer *writer, struct error *err)
+{
+	struct prepared prepared = { 0 };
+	int r;
+
+	r = prepare(context, options, options->detach, &prepared, err);
+	if (r < 0)
+		return r;
+	plan_print(prepared.plan, writer);
+	return 0;
+}

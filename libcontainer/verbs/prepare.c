@@ -1,0 +1,102 @@
+/* Reading the bundle and planning. config.json is read once, by this process alone; the container's side works
+ * from the plan in memory, and later verbs from the record. */
+#include "verbs/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "kernel/procfs.h"
+
+static int resolve_bundle(struct verb_context *context, const char *given,
+			  struct prepared *prepared, struct error *err)
+{
+	char resolved[PATH_MAX];
+
+	if (!realpath(given ? given : ".", resolved))
+		return error_errno(err, errno, "bundle %s", given ? given : ".");
+	prepared->bundle = arena_strdup(context->arena, resolved);
+	return prepared->bundle ? 0 : error_oom(err);
+}
+
+static int load(struct verb_context *context, const char *config, struct prepared *prepared,
+		struct error *err)
+{
+	_cleanup_fd_ int dir = -1;
+	const char *path = config ? config : "config.json";
+	char *text;
+	ssize_t n;
+
+	dir = config ? AT_FDCWD : open(prepared->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 && !config)
+		return error_errno(err, errno, "bundle %s", prepared->bundle);
+	n = fd_read_file(dir, path, JSON_SIZE_MAX, context->arena, &text, err);
+	if (n == -ENOENT)
+		return error_set(err, ENOENT, "JSON specification file %s not found (in %s)",
+				 path, prepared->bundle);
+	if (n < 0)
+		return (int)n;
+	return spec_load(text, (size_t)n, prepared->bundle, context->arena, &prepared->spec,
+			 err);
+}
+
+static unsigned probe_wishes(const struct spec *spec)
+{
+	size_t i;
+
+	for (i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i].type && strcmp(spec->mounts[i].type, "overlay") == 0)
+			return PROBE_OVERLAY;
+	return 0;
+}
+
+static int plan(struct verb_context *context, const struct verb_create_options *options,
+		bool detached, struct prepared *prepared, struct error *err)
+{
+	int r;
+
+	r = probe_kernel(probe_wishes(prepared->spec), &prepared->caps, err);
+	if (r < 0)
+		return r;
+	if (context->settings->kernel_caps) {
+		r = probe_switch_off(&prepared->caps, context->settings->kernel_caps, err);
+		if (r < 0)
+			return error_at(err, "--kernel-caps");
+	}
+	r = procfs_in_initial_userns(context->proc);
+	if (r < 0)
+		return error_errno(err, -r, "examine the user namespace");
+	prepared->options = (struct plan_options){
+		.id = options->id,
+		.bundle = prepared->bundle,
+		.cgroup_manager = context->settings->cgroup_manager,
+		.euid = geteuid(),
+		.initial_userns = r > 0,
+		.no_pivot = options->no_pivot,
+		.no_new_keyring = options->no_new_keyring,
+		.detached = detached,
+		.console_socket = options->console_socket,
+		.preserve_fds = options->preserve_fds,
+	};
+	return plan_build(prepared->spec, &prepared->caps, &prepared->options, context->arena,
+			  &prepared->plan, err);
+}
+
+int prepare(struct verb_context *context, const struct verb_create_options *options,
+	    bool detached, struct prepared *ret_prepared, struct error *err)
+{
+	int r;
+
+	r = resolve_bundle(context, options->bundle, ret_prepared, err);
+	if (r < 0)
+		return r;
+	r = load(context, options->config, ret_prepared, err);
+	if (r < 0)
+		return r;
+	return plan(context, options, detached, ret_prepared, err);
+}

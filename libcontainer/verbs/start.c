@@ -1,0 +1,136 @@
+/* start: tells the waiting init to go. Which of two starts wins, and whether a container can still be started,
+ * is decided by the start socket, not by the record: the init answers once. The lock is not held while hooks
+ * run. Success is the end of file that execve makes. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/trace.h"
+#include "kernel/process.h"
+#include "process/channel.h"
+#include "process/hooks.h"
+#include "verbs/verbs.h"
+
+static int check_status(const struct state_record *record, enum state_status status,
+			struct error *err)
+{
+	switch (status) {
+	case STATE_CREATED:
+		break;
+	case STATE_CREATING:
+		return error_set(err, EBUSY, "cannot start a container that is being created");
+	case STATE_STOPPED:
+		return error_set(err, ESRCH, "cannot start a container that has stopped");
+	default:
+		return error_set(err, EBUSY, "cannot start an already running container");
+	}
+	if (!record->has_process)
+		return error_set(
+			err, EINVAL,
+			"cannot start a container without a process (config.json has no "
+			"process)");
+	return 0;
+}
+
+/* Says start, and hears how it went. */
+static int tell_init(int connection, struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	int r;
+
+	r = channel_send(connection, CHANNEL_START, CHANNEL_VERSION, NULL, -1);
+	if (r < 0)
+		return error_errno(err, -r, "tell init to start");
+	for (;;) {
+		r = channel_receive(connection, &message);
+		if (r == 0)
+			return 0;
+		if (r < 0)
+			return error_errno(err, -r, "hear from init");
+		if (message.type == CHANNEL_ERROR)
+			return error_set(err, message.value, "%s", message.text);
+	}
+}
+
+static int run_poststart(struct verb_context *context, const struct state_record *record,
+			 struct error *err)
+{
+	_cleanup_json_writer_ struct json_writer *writer = NULL;
+	struct hook_run run = { .kind = "poststart" };
+	_cleanup_fd_ int pidfd = -1;
+	size_t length;
+	int r;
+
+	if (!record->hooks || record->hooks->n_poststart == 0)
+		return 0;
+	writer = json_writer_new(NULL);
+	if (!writer)
+		return error_oom(err);
+	state_print(record, STATE_RUNNING, record->init.pid, writer);
+	r = json_writer_text(writer, &run.state, &length, err);
+	if (r < 0)
+		return r;
+	run.n_hooks = record->hooks->n_poststart;
+	run.hooks = record->hooks->poststart;
+	r = hooks_run(&run, err);
+	if (r >= 0)
+		return 0;
+	/* spec:31: a failing poststart hook stops the container */
+	pidfd = state_open_process(&record->init, context->proc);
+	if (pidfd >= 0 && process_pidfd_signal(pidfd, 9) < 0)
+		trace_debug("the container has ended already");
+	return r;
+}
+
+/* Records that it runs, so that later looks need no probing of the socket. Somebody may have deleted the
+ * container while its hooks ran: then there is nothing to record. */
+static int record_running(struct verb_context *context, struct state_dir *dir,
+			  struct state_record *record, struct error *err)
+{
+	int r;
+
+	if (dir->lock < 0) {
+		r = state_lock(&context->store, record->id, dir, -1, err);
+		if (r < 0) {
+			error_ignore(err, "the container was deleted while it started");
+			return 0;
+		}
+	}
+	record->status = STATE_RUNNING;
+	r = state_write(dir, record, err);
+	state_unlock(dir);
+	return r;
+}
+
+int verb_start(struct verb_context *context, const char *id, struct error *err)
+{
+	_cleanup_(state_dir_close) struct state_dir dir = STATE_DIR_INIT;
+	_cleanup_fd_ int connection = -1;
+	struct state_record *record;
+	int r;
+
+	r = state_open_dir(&context->store, id, &dir, err);
+	if (r < 0)
+		return r;
+	r = state_lock(&context->store, id, &dir, -1, err);
+	if (r < 0)
+		return r;
+	r = state_read(&dir, context->arena, &record, err);
+	if (r < 0)
+		return r;
+	r = check_status(record, state_status_now(&dir, record, context->proc), err);
+	if (r < 0)
+		return r;
+	connection = state_connect_start(&dir);
+	if (connection < 0)
+		return error_set(err, EBUSY, "cannot start an already running container");
+	if (record->hooks && record->hooks->n_start_container > 0)
+		state_unlock(&dir);
+	r = tell_init(connection, err);
+	if (r < 0)
+		return r;
+	r = record_running(context, &dir, record, err);
+	if (r < 0)
+		return r;
+	return run_poststart(context, record, err);
+}
