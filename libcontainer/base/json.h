@@ -13,6 +13,8 @@
 
 #define JSON_DEPTH_MAX 64
 #define JSON_SIZE_MAX ((size_t)16 * 1024 * 1024)
+/* Short values would let a file of the greatest size take fifty times its size in memory. */
+#define JSON_VALUES_MAX ((size_t)1024 * 1024)
 
 enum json_type {
 	JSON_NULL,
@@ -53,6 +55,10 @@ const struct json_value *json_member(const struct json_value *object, const char
  * Returns 0, -EINVAL when it is no number or not whole, -ERANGE when it does not fit. */
 int json_int64(const struct json_value *value, int64_t *ret_number) _must_check_;
 int json_uint64(const struct json_value *value, uint64_t *ret_number) _must_check_;
+
+/* The length in bytes of the well-formed UTF-8 character (Unicode, table 3-7) that @text begins with;
+ * 0 for none. @left: bytes there are, at least 1. */
+size_t json_utf8_length(const char *text, size_t left);
 
 /* "a string", "an object", ...: for messages. */
 const char *json_type_name(enum json_type type);
