@@ -248,7 +248,7 @@ int spawn_inner_pid(const struct plan_namespaces *plan, const struct child *chil
 	line[strcspn(line, "\n")] = '\0';
 	last = strrchr(line, '\t');
 	if (last)
-		*ret_pid = atoi(last + 1);
+		*ret_pid = (pid_t)strtol(last + 1, NULL, 10);
 	return 0;
 }
 

@@ -18,7 +18,7 @@ static int connect_socket(const char *path, struct error *err)
 	_cleanup_fd_ int fd = -1, file = -1;
 
 	if (strlen(path) < sizeof address.sun_path) {
-		strcpy(address.sun_path, path);
+		memcpy(address.sun_path, path, strlen(path) + 1);
 	} else {
 		file = open(path, O_PATH | O_CLOEXEC);
 		if (file < 0)
