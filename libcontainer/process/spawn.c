@@ -194,8 +194,7 @@ int spawn_settle(const struct plan_process *plan, const struct child *child, int
 	for (i = 0; i < plan->n_rlimits; i++) {
 		limit.rlim_cur = plan->rlimits[i].soft;
 		limit.rlim_max = plan->rlimits[i].hard;
-		r = prlimit(child->pid, (enum __rlimit_resource)plan->rlimits[i].resource,
-			    &limit, NULL);
+		r = prlimit(child->pid, (int)plan->rlimits[i].resource, &limit, NULL);
 		if (r < 0) {
 			error_errno(err, errno,
 				    "process.rlimits[%zu]: set %s to soft %" PRIu64
