@@ -1,6 +1,9 @@
 """The first things that must work: a program runs, its exit status comes back, a container lives."""
+import json
+
 import pytest
 
+import console
 from tare import eventually, promise
 
 
@@ -87,3 +90,22 @@ def test_report_sees_the_identity(runtime):
     assert seen["uts"]["hostname"] == "tare"
     assert seen["no_new_privs"] == 1
     assert sorted(seen["fds"]) == ["0", "1", "2"]
+
+
+@promise("contract:7.5")
+def test_terminal(runtime):
+    container = runtime.reporter("terminal", "dev")
+    container.config["process"]["terminal"] = True
+    container.config["process"]["consoleSize"] = {"height": 33, "width": 77}
+    with console.Console(container.bundle) as terminal:
+        container.create("--console-socket", terminal.path)
+        terminal.accept()
+        assert terminal.size() == (33, 77)
+        container.start()
+        seen = json.loads(terminal.read_until())
+        assert container.wait() == 0
+    assert (seen["terminal"]["rows"], seen["terminal"]["columns"]) == (33, 77)
+    assert seen["terminal"]["controlling"]
+    assert set(seen["terminal"]["streams"]) == {"/dev/pts/0"}
+    if not runtime.path.endswith("crun"):  # which makes a link of it
+        assert seen["dev"]["console"]["rdev"][0] == 136
