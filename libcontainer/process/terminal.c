@@ -1,5 +1,6 @@
-/* Sending the pty's master to a console socket. Engines' socket paths can be longer than sun_path (108
- * bytes): then the connection goes through the directory's descriptor. */
+/* Sending the pty's master to a console socket, so that an engine's monitor serves the terminal.
+ * Engines' socket paths can be longer than sun_path (108 bytes): then the connection goes through a
+ * descriptor of the socket's file and /proc/self/fd, which unix(7) lets connect(2) follow. */
 #include "process/terminal.h"
 
 #include <errno.h>

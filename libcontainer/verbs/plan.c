@@ -1,4 +1,6 @@
-/* plan: the dry run. Everything that create does before it changes anything, then the plan as JSON. */
+/* plan: the dry run. Everything that create does before it changes anything, then the plan as JSON.
+ * It reads the same files and asks the kernel the same questions, so what it prints is what create
+ * would do on this machine. */
 #include "verbs/prepare.h"
 #include "verbs/verbs.h"
 

@@ -1,5 +1,6 @@
-/* Reading the bundle and planning. config.json is read once, by this process alone; the container's side works
- * from the plan in memory, and later verbs from the record. */
+/* Reading the bundle and planning. config.json is read once, by this process alone; the container's
+ * side works from the plan in memory, and later verbs from the record, so that a change of the file
+ * after create has no effect (spec:24). */
 #include "verbs/prepare.h"
 
 #include <errno.h>

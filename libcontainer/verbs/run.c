@@ -1,4 +1,6 @@
-/* run: create, start, wait, delete, composed from the same verbs. */
+/* run: create, start, wait, delete, composed from the same verbs. The container is this process's own
+ * child, so its exit status is waited for directly; whatever goes wrong after create, the container is
+ * deleted. */
 #include <errno.h>
 
 #include "base/cleanup.h"
