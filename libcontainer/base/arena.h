@@ -2,6 +2,7 @@
  * record live in arenas; nothing in them is freed on its own. */
 #pragma once
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "base/error.h"

@@ -89,7 +89,8 @@ int state_check_id(const char *id, struct error *err) _must_check_;
  * (its record says creating and the recorded holder is dead, or it has no record and is not locked) is
  * taken over: @ret_stale, when not NULL, receives what it recorded (NULL: nothing), so that the caller
  * can clean up (its init, should it still be on its way out; its cgroup); with @ret_stale NULL recorded
- * remains are EEXIST. What was in the directory is removed.
+ * remains are EEXIST. What else was in the directory is
+ * removed; the old record stays until state_write() replaces it.
  * EEXIST: "container with given ID already exists". */
 int state_claim(const struct state_store *store, const char *id, struct arena *arena,
 		struct state_dir *ret_dir, struct state_record **ret_stale,

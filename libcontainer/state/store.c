@@ -164,9 +164,9 @@ void state_dir_close(struct state_dir *dir)
 	dir->fd = -1;
 }
 
-/* Removes every file in the directory, the record last: as long as something remains, the record says whose
- * it was. Directories are not tare's; they stay, and so will what holds them. */
-static int empty_dir(int dir, struct error *err)
+/* Removes every file in the directory but the record. Directories are not tare's; they stay, and so will what
+ * holds them. */
+static int remove_files(int dir, struct error *err)
 {
 	_cleanup_dir_ DIR *stream = NULL;
 	struct dirent *entry;
@@ -190,8 +190,6 @@ static int empty_dir(int dir, struct error *err)
 	}
 	if (errno != 0)
 		return error_errno(err, errno, "read the state directory");
-	if (unlinkat(dir, STATE_RECORD_FILE, 0) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "remove the record");
 	return 0;
 }
 
@@ -257,7 +255,9 @@ int state_claim(const struct state_store *store, const char *id, struct arena *a
 	if (record && (ret_stale == NULL || record->status != STATE_CREATING ||
 		       state_alive(&record->holder, store->proc)))
 		return error_set(err, EEXIST, "container with given ID already exists");
-	r = empty_dir(dir.fd, err);
+	/* The record stays until the new one replaces it: should this tare be killed as well before it has
+	 * cleared the remains away, the next one must still know of them. */
+	r = remove_files(dir.fd, err);
 	if (r < 0)
 		return error_at(err, "clear what is left of %s", id);
 	if (ret_stale)
@@ -272,8 +272,11 @@ int state_remove(const struct state_store *store, const char *id, struct state_d
 {
 	if (!state_is_current(store, id, dir->fd))
 		return error_set(err, ENOENT, "container does not exist");
-	if (empty_dir(dir->fd, err) < 0)
+	if (remove_files(dir->fd, err) < 0)
 		return error_at(err, "remove the state of %s", id);
+	/* last: as long as something remains, the record says whose it was */
+	if (unlinkat(dir->fd, STATE_RECORD_FILE, 0) < 0 && errno != ENOENT)
+		return error_errno(err, errno, "remove the record of %s", id);
 	if (unlinkat(store->fd, id, AT_REMOVEDIR) < 0)
 		return error_errno(err, errno, "remove the state directory of %s", id);
 	return 0;

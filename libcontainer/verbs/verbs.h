@@ -51,6 +51,8 @@ struct verb_create_options {
 	const char *config; /* --config FILE, as given; NULL: config.json in the bundle */
 	const char *console_socket; /* --console-socket, or NULL */
 	const char *pid_file; /* --pid-file, or NULL */
+	const char *
+		pidfd_socket; /* --pidfd-socket: refused by the command until pidfds are sent */
 	unsigned preserve_fds; /* --preserve-fds, LISTEN_FDS not counted in */
 	bool no_pivot, no_new_keyring;
 	bool detach; /* run --detach */

@@ -1,0 +1,162 @@
+/* The configuration to start from: a shell on a terminal with the namespaces, mounts, masked and read-only
+ * paths that users of `runc spec` expect. It gives three capabilities and lets none be inherited: a non-empty
+ * inheritable set hands capabilities to whatever a program executes (CVE-2022-24769 and its siblings). */
+#include "base/cleanup.h"
+#include "verbs/verbs.h"
+
+#define OCI_VERSION "1.3.0"
+
+static void write_strings(struct json_writer *writer, const char *key,
+			  const char *const *strings)
+{
+	json_key(writer, key);
+	json_array_begin(writer);
+	for (; *strings; strings++)
+		json_string(writer, *strings);
+	json_array_end(writer);
+}
+
+static void write_process(struct json_writer *writer)
+{
+	static const char *const args[] = { "sh", NULL };
+	static const char *const env[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"TERM=xterm",
+		NULL,
+	};
+	static const char *const capabilities[] = { "CAP_AUDIT_WRITE", "CAP_KILL",
+						    "CAP_NET_BIND_SERVICE", NULL };
+
+	json_key(writer, "process");
+	json_object_begin(writer);
+	json_key_bool(writer, "terminal", true);
+	json_key(writer, "user");
+	json_object_begin(writer);
+	json_key_uint(writer, "uid", 0);
+	json_key_uint(writer, "gid", 0);
+	json_object_end(writer);
+	write_strings(writer, "args", args);
+	write_strings(writer, "env", env);
+	json_key_string(writer, "cwd", "/");
+	json_key(writer, "capabilities");
+	json_object_begin(writer);
+	write_strings(writer, "bounding", capabilities);
+	write_strings(writer, "effective", capabilities);
+	write_strings(writer, "permitted", capabilities);
+	json_object_end(writer);
+	json_key(writer, "rlimits");
+	json_array_begin(writer);
+	json_object_begin(writer);
+	json_key_string(writer, "type", "RLIMIT_NOFILE");
+	json_key_uint(writer, "hard", 1024);
+	json_key_uint(writer, "soft", 1024);
+	json_object_end(writer);
+	json_array_end(writer);
+	json_key_bool(writer, "noNewPrivileges", true);
+	json_object_end(writer);
+}
+
+struct mount {
+	const char *destination, *type, *source;
+	const char *options[7];
+};
+
+static const struct mount mounts[] = {
+	{ "/proc", "proc", "proc", { NULL } },
+	{ "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
+	{ "/dev/pts",
+	  "devpts",
+	  "devpts",
+	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
+	{ "/dev/shm",
+	  "tmpfs",
+	  "shm",
+	  { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" } },
+	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
+	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
+	{ "/sys/fs/cgroup",
+	  "cgroup",
+	  "cgroup",
+	  { "nosuid", "noexec", "nodev", "relatime", "ro" } },
+};
+
+static void write_mounts(struct json_writer *writer)
+{
+	size_t i;
+
+	json_key(writer, "mounts");
+	json_array_begin(writer);
+	for (i = 0; i < ELEMENTS_OF(mounts); i++) {
+		json_object_begin(writer);
+		json_key_string(writer, "destination", mounts[i].destination);
+		json_key_string(writer, "type", mounts[i].type);
+		json_key_string(writer, "source", mounts[i].source);
+		if (mounts[i].options[0])
+			write_strings(writer, "options", mounts[i].options);
+		json_object_end(writer);
+	}
+	json_array_end(writer);
+}
+
+static void write_linux(struct json_writer *writer)
+{
+	static const char *const namespaces[] = { "pid", "network", "ipc",
+						  "uts", "mount",   "cgroup" };
+	static const char *const masked[] = {
+		"/proc/acpi",
+		"/proc/asound",
+		"/proc/kcore",
+		"/proc/keys",
+		"/proc/latency_stats",
+		"/proc/timer_list",
+		"/proc/timer_stats",
+		"/proc/sched_debug",
+		"/sys/firmware",
+		"/proc/scsi",
+		NULL,
+	};
+	static const char *const readonly[] = { "/proc/bus",	       "/proc/fs",
+						"/proc/irq",	       "/proc/sys",
+						"/proc/sysrq-trigger", NULL };
+	size_t i;
+
+	json_key(writer, "linux");
+	json_object_begin(writer);
+	json_key(writer, "resources");
+	json_object_begin(writer);
+	json_key(writer, "devices");
+	json_array_begin(writer);
+	json_object_begin(writer);
+	json_key_bool(writer, "allow", false);
+	json_key_string(writer, "access", "rwm");
+	json_object_end(writer);
+	json_array_end(writer);
+	json_object_end(writer);
+	json_key(writer, "namespaces");
+	json_array_begin(writer);
+	for (i = 0; i < ELEMENTS_OF(namespaces); i++) {
+		json_object_begin(writer);
+		json_key_string(writer, "type", namespaces[i]);
+		json_object_end(writer);
+	}
+	json_array_end(writer);
+	write_strings(writer, "maskedPaths", masked);
+	write_strings(writer, "readonlyPaths", readonly);
+	json_object_end(writer);
+}
+
+void verb_spec(struct json_writer *writer)
+{
+	json_object_begin(writer);
+	json_key_string(writer, "ociVersion", OCI_VERSION);
+	write_process(writer);
+	json_key(writer, "root");
+	json_object_begin(writer);
+	json_key_string(writer, "path", "rootfs");
+	json_key_bool(writer, "readonly", true);
+	json_object_end(writer);
+	json_key_string(writer, "hostname", "tare");
+	write_mounts(writer);
+	write_linux(writer);
+	json_object_end(writer);
+}
