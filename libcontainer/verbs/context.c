@@ -1,5 +1,6 @@
 /* What every verb works with: the state root and a procfs that is known to be one. The root is only made by
- * the verbs that make containers, so that looking at containers never leaves a directory behind. */
+ * the verbs that make containers, so that looking at containers never leaves a directory behind: with
+ * none, the verbs see an empty store. */
 #include <errno.h>
 #include <unistd.h>
 
