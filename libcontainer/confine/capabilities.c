@@ -1,0 +1,258 @@
+/* The five capability sets. A request is always cut to what this process may have, so that a caller
+ * with fewer privileges (a root in a sandbox, an unprivileged user) can run a configuration that asks
+ * for all of them; what was cut is warned about once. Kernel facts: the bounding set can only shrink and
+ * takes CAP_SETPCAP; ambient capabilities must be permitted and inheritable (capabilities(7)), and the
+ * sets are a thread's, so this is for a process with one thread. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include "base/cleanup.h"
+#include "base/trace.h"
+#include "confine/capabilities.h"
+#include "confine/confine.h"
+
+#define CAPABILITIES_MAX 64
+#define BIT(number) (UINT64_C(1) << (number))
+
+/* The sets of this process that capget(2) knows. */
+struct sets {
+	uint64_t effective, permitted, inheritable;
+};
+
+static void cleanup_cap(cap_t *caps)
+{
+	if (*caps)
+		cap_free(*caps);
+}
+#define _cleanup_cap_ __attribute__((cleanup(cleanup_cap)))
+
+static uint64_t flag_bits(cap_t caps, cap_flag_t flag)
+{
+	uint64_t bits = 0;
+	cap_flag_value_t value;
+	cap_value_t i;
+
+	for (i = 0; i < CAPABILITIES_MAX; i++)
+		if (cap_get_flag(caps, i, flag, &value) == 0 && value == CAP_SET)
+			bits |= BIT(i);
+	return bits;
+}
+
+static int get_sets(struct sets *ret_sets, struct error *err)
+{
+	_cleanup_cap_ cap_t caps = cap_get_proc();
+
+	if (!caps)
+		return error_errno(err, errno, "capget");
+	ret_sets->effective = flag_bits(caps, CAP_EFFECTIVE);
+	ret_sets->permitted = flag_bits(caps, CAP_PERMITTED);
+	ret_sets->inheritable = flag_bits(caps, CAP_INHERITABLE);
+	return 0;
+}
+
+static int set_flag(cap_t caps, cap_flag_t flag, uint64_t bits)
+{
+	cap_value_t values[CAPABILITIES_MAX];
+	int i, n = 0;
+
+	for (i = 0; i < CAPABILITIES_MAX; i++)
+		if (bits & BIT(i))
+			values[n++] = i;
+	return n ? cap_set_flag(caps, flag, n, values, CAP_SET) : 0;
+}
+
+static int set_sets(const struct sets *sets, struct error *err)
+{
+	_cleanup_cap_ cap_t caps = cap_init();
+
+	if (!caps || set_flag(caps, CAP_EFFECTIVE, sets->effective) < 0 ||
+	    set_flag(caps, CAP_PERMITTED, sets->permitted) < 0 ||
+	    set_flag(caps, CAP_INHERITABLE, sets->inheritable) < 0)
+		return error_errno(err, errno, "prepare the capability sets");
+	if (cap_set_proc(caps) < 0)
+		return error_errno(err, errno, "capset");
+	return 0;
+}
+
+static uint64_t bounding_bits(void)
+{
+	uint64_t bits = 0;
+	cap_value_t i;
+
+	for (i = 0; i < CAPABILITIES_MAX; i++) {
+		int value = cap_get_bound(i);
+
+		if (value < 0)
+			break; /* EINVAL: beyond the kernel's last capability */
+		if (value)
+			bits |= BIT(i);
+	}
+	return bits;
+}
+
+static uint64_t ambient_bits(void)
+{
+	uint64_t bits = 0;
+	cap_value_t i;
+
+	for (i = 0; i < CAPABILITIES_MAX; i++) {
+		int value = cap_get_ambient(i);
+
+		if (value < 0)
+			break;
+		if (value)
+			bits |= BIT(i);
+	}
+	return bits;
+}
+
+/* "CAP_CHOWN"; "CAP_63" for what the library has no name for. */
+static void write_name(cap_value_t capability, char *text, size_t size)
+{
+	char *name = cap_to_name(capability), *p;
+
+	if (name && name[0] >= 'a')
+		snprintf(text, size, "%s", name);
+	else
+		snprintf(text, size, "CAP_%d", capability);
+	for (p = text; *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	if (name)
+		cap_free(name);
+}
+
+/* What the plan asks for and may have. */
+static struct sets cut_to_possible(const struct plan_capabilities *plan,
+				   const struct sets *have, uint64_t bounding)
+{
+	struct sets sets = {
+		.permitted = plan->set[PLAN_CAP_PERMITTED] & have->permitted,
+		.inheritable = plan->set[PLAN_CAP_INHERITABLE] &
+			       (have->inheritable | (have->permitted & bounding)),
+	};
+
+	sets.effective = plan->set[PLAN_CAP_EFFECTIVE] & sets.permitted;
+	return sets;
+}
+
+int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
+{
+	char list[ERROR_TEXT_MAX] = "", name[64];
+	uint64_t bounding, missing, ambient;
+	struct sets have, will;
+	size_t i, length = 0;
+	int r;
+
+	r = get_sets(&have, err);
+	if (r < 0)
+		return r;
+	bounding = bounding_bits();
+	will = cut_to_possible(plan, &have, bounding & plan->set[PLAN_CAP_BOUNDING]);
+	missing = (plan->set[PLAN_CAP_BOUNDING] & ~bounding) |
+		  (plan->set[PLAN_CAP_PERMITTED] & ~will.permitted) |
+		  (plan->set[PLAN_CAP_EFFECTIVE] & ~will.effective) |
+		  (plan->set[PLAN_CAP_INHERITABLE] & ~will.inheritable);
+	for (i = 0; i < plan->n_unknown && length < sizeof list; i++)
+		length += (size_t)snprintf(list + length, sizeof list - length, "%s%s",
+					   length ? " " : "", plan->unknown[i]);
+	for (i = 0; i < CAPABILITIES_MAX && length < sizeof list; i++) {
+		if (!(missing & BIT(i)))
+			continue;
+		write_name((cap_value_t)i, name, sizeof name);
+		length += (size_t)snprintf(list + length, sizeof list - length, "%s%s",
+					   length ? " " : "", name);
+	}
+	if (length)
+		trace_warning("ignoring unknown or unavailable capabilities: [%s]", list);
+	ambient = plan->set[PLAN_CAP_AMBIENT] & ~(will.permitted & will.inheritable);
+	for (i = 0; i < CAPABILITIES_MAX; i++) {
+		if (!(ambient & BIT(i)))
+			continue;
+		write_name((cap_value_t)i, name, sizeof name);
+		trace_warning("can't raise ambient capability %s: it is not both permitted "
+			      "and inheritable: operation not permitted",
+			      name);
+	}
+	return 0;
+}
+
+int capabilities_bound(const struct plan_capabilities *plan, struct error *err)
+{
+	uint64_t drop = bounding_bits() & ~plan->set[PLAN_CAP_BOUNDING];
+	char name[64];
+	cap_value_t i;
+
+	for (i = 0; i < CAPABILITIES_MAX; i++) {
+		if (!(drop & BIT(i)) || cap_drop_bound(i) == 0)
+			continue;
+		write_name(i, name, sizeof name);
+		return error_errno(err, errno, "drop %s from the bounding set", name);
+	}
+	return 0;
+}
+
+int capabilities_wake(struct error *err)
+{
+	struct sets sets;
+	int r;
+
+	r = get_sets(&sets, err);
+	if (r < 0 || sets.effective == sets.permitted)
+		return r;
+	sets.effective = sets.permitted;
+	return set_sets(&sets, err);
+}
+
+static int set_ambient(uint64_t want, struct error *err)
+{
+	uint64_t have = ambient_bits();
+	char name[64];
+	cap_value_t i;
+
+	if (have & ~want) {
+		if (cap_reset_ambient() < 0)
+			return error_errno(err, errno, "clear the ambient capabilities");
+		have = 0;
+	}
+	for (i = 0; i < CAPABILITIES_MAX; i++) {
+		if (!(want & ~have & BIT(i)) || cap_set_ambient(i, CAP_SET) == 0)
+			continue;
+		write_name(i, name, sizeof name);
+		/* SECBIT_NO_CAP_AMBIENT_RAISE of the caller, for one */
+		trace_warning("can't raise ambient capability %s: %s", name,
+			      error_errno_text(errno));
+	}
+	return 0;
+}
+
+/* May be called again with other sets, and under a system call filter: a set that already is what it
+ * shall be is not written. */
+int confine_capabilities(const struct plan_capabilities *plan, struct error *err)
+{
+	struct sets have, will;
+	int r;
+
+	r = get_sets(&have, err);
+	if (r < 0)
+		return r;
+	will = cut_to_possible(plan, &have, bounding_bits());
+	if (memcmp(&have, &will, sizeof have) != 0) {
+		r = set_sets(&will, err);
+		if (r < 0)
+			return r;
+	}
+	return set_ambient(plan->set[PLAN_CAP_AMBIENT] & will.permitted & will.inheritable,
+			   err);
+}
+
+int confine_no_new_privs(struct error *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, errno, "prctl(PR_SET_NO_NEW_PRIVS)");
+	return 0;
+}
