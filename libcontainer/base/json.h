@@ -30,10 +30,13 @@ struct json_member;
 struct json_value {
 	enum json_type type;
 	bool boolean;
-	const char *text; /* of a string; of a number its digits as they stand in the file */
 	size_t count; /* of elements or members */
-	const struct json_value *elements;
-	const struct json_member *members; /* in the file's order */
+	union { /* a config.json has thousands of values: they are kept small */
+		const char *
+			text; /* of a string; of a number its digits as they stand in the file */
+		const struct json_value *elements;
+		const struct json_member *members; /* in the file's order */
+	};
 };
 
 struct json_member {

@@ -9,6 +9,7 @@
  * - Objects that are optional are pointers, NULL when absent.
  * - Numbers and booleans that are required, or whose absence means 0 or false, are plain. Others are
  *   `struct spec_opt_int`, `spec_opt_uint` or `spec_opt_bool` with a member `set`.
+ * - An empty string counts as an absent one where it is optional.
  * - A JSON null counts as an absent property (Go programs write it for an empty slice or pointer).
  * - Words with a fixed vocabulary are numbers: the kernel's where the kernel has one (MS_*, RLIMIT_*,
  *   SCHED_*), else an enum of this header. spec_words() has the vocabularies.
@@ -53,7 +54,8 @@ struct spec_root {
 	bool readonly;
 };
 
-/* A range of user or group ids; container_id + size and host_id + size do not exceed 2^32. */
+/* A range of user or group ids; container_id + size and host_id + size do not exceed 2^32 - 1,
+ * because the last number stands for "no id". */
 struct spec_id_mapping {
 	uint32_t container_id, host_id;
 	uint32_t size; /* at least 1 */
@@ -83,8 +85,6 @@ struct spec_user {
 	struct spec_opt_uint umask; /* at most 0777 */
 	size_t n_additional_gids;
 	const uint32_t *additional_gids;
-	const char *
-		username; /* other platforms' property: decoded because engines write it; not used */
 };
 
 /* Names as in the file ("CAP_CHOWN"): an unknown one only warns (spec 112). */
@@ -191,7 +191,7 @@ enum spec_namespace_type {
 
 struct spec_namespace {
 	enum spec_namespace_type type; /* each type at most once */
-	const char *path; /* absolute; NULL (also for ""): a new namespace */
+	const char *path; /* absolute; NULL: a new namespace */
 };
 
 struct spec_time_offset {
@@ -225,7 +225,7 @@ struct spec_device_rule {
 	bool allow;
 	char type; /* 'a' (also when absent), 'c' or 'b' */
 	int64_t major, minor; /* -1 (also when absent): all */
-	const char *access; /* of "rwm"; NULL (also for ""): all three */
+	const char *access; /* of "rwm"; NULL: all three */
 };
 
 struct spec_memory {
@@ -247,8 +247,7 @@ struct spec_cpu {
 };
 
 struct spec_pids {
-	/* Required by the specification, but its Go type omits an unset one: then no limit. -1: unlimited,
-	 * 0 is a valid limit. */
+	/* -1: unlimited; 0 is a valid limit (spec 211) */
 	struct spec_opt_int limit;
 };
 
@@ -326,7 +325,7 @@ struct spec_intel_rdt {
 
 struct spec_memory_policy {
 	int mode; /* the kernel's MPOL_* */
-	const char *nodes; /* a list such as "0-3,7"; NULL (also for ""): none */
+	const char *nodes; /* a list such as "0-3,7"; NULL: none */
 	unsigned flags; /* the kernel's MPOL_F_* */
 };
 
@@ -362,7 +361,7 @@ struct spec_syscall {
 	size_t n_names; /* at least 1 */
 	const char *const *names; /* unknown ones are the compiler's business */
 	enum spec_seccomp_action action;
-	/* set only with SPEC_ACT_ERRNO and SPEC_ACT_TRACE (there: the tracer's message); at most 65535 */
+	/* set only with SPEC_ACT_ERRNO and SPEC_ACT_TRACE (there: the tracer's message, at most 65535); an errno is at most 4095 */
 	struct spec_opt_uint errno_ret;
 	size_t n_args;
 	const struct spec_seccomp_arg *args;
@@ -376,7 +375,7 @@ struct spec_seccomp {
 	bool flags_given; /* absent and [] differ: absent means SPEC_ALLOW (contract 7.16) */
 	uint32_t
 		flags; /* SECCOMP_FILTER_FLAG_*: TSYNC 1, LOG 2, SPEC_ALLOW 4, WAIT_KILLABLE_RECV 32 */
-	const char *listener_path; /* absolute */
+	const char *listener_path; /* not NULL when an action is SPEC_ACT_NOTIFY */
 	const char *listener_metadata; /* only together with listener_path */
 	size_t n_syscalls;
 	const struct spec_syscall *syscalls;
@@ -390,7 +389,8 @@ struct spec_linux {
 	/* in order, each type at most once; ask spec_namespace_find() for one */
 	size_t n_namespaces;
 	const struct spec_namespace *namespaces;
-	/* only with a user namespace; ranges do not overlap within a list */
+	/* Only with a user namespace: a new one has both lists. Engines also give them with one that is
+	 * joined by path: then they only say what its maps are. Ranges do not overlap within a list. */
 	size_t n_uid_mappings;
 	const struct spec_id_mapping *uid_mappings;
 	size_t n_gid_mappings;
@@ -475,6 +475,13 @@ const char *spec_namespace_name(enum spec_namespace_type type);
 
 /* The name below /proc/PID/ns: "net". */
 const char *spec_namespace_proc_name(enum spec_namespace_type type);
+
+/* ---- sysctl ---- */
+
+/* The file of a sysctl below /proc/sys, by sysctl(8)'s rule: the first separator of the name, '.' or '/',
+ * separates directories, the other one is swapped: "net.ipv4.conf.eth0/1.forwarding" is
+ * "net/ipv4/conf/eth0.1/forwarding". In the arena; NULL when there is no memory. */
+char *spec_sysctl_path(struct arena *arena, const char *name);
 
 /* ---- vocabularies: also for `features` ---- */
 
