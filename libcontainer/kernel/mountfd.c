@@ -41,6 +41,18 @@ int mountfd_create(int context)
 	return result(syscall(__NR_fsconfig, context, TARE_FSCONFIG_CMD_CREATE, NULL, NULL, 0));
 }
 
+int mountfd_fspick(int mount)
+{
+	return result(
+		syscall(__NR_fspick, mount, "", TARE_FSPICK_CLOEXEC | TARE_FSPICK_EMPTY_PATH));
+}
+
+int mountfd_reconfigure(int context)
+{
+	return result(
+		syscall(__NR_fsconfig, context, TARE_FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+}
+
 int mountfd_fsmount(int context, unsigned attributes)
 {
 	return result(syscall(__NR_fsmount, context, TARE_FSMOUNT_CLOEXEC, attributes));

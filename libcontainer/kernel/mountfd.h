@@ -19,6 +19,12 @@ int mountfd_set_fd(int context, const char *key, int value) _must_check_;
 /* fsconfig(FSCONFIG_CMD_CREATE): makes the superblock. */
 int mountfd_create(int context) _must_check_;
 
+/* fspick(2): a context for changing the superblock of the mount that @mount is the root of. */
+int mountfd_fspick(int mount) _must_check_;
+
+/* fsconfig(FSCONFIG_CMD_RECONFIGURE): makes the options set on a picked context real. */
+int mountfd_reconfigure(int context) _must_check_;
+
 /* fsmount(2): a detached mount of the context's superblock.
  * @attributes: TARE_MOUNT_ATTR_*. */
 int mountfd_fsmount(int context, unsigned attributes) _must_check_;

@@ -1,0 +1,193 @@
+/* The assembly: opens the root and performs the plan's operations on it, in order. From the moment the
+ * root's descriptor exists, everything goes through it: no working directory and no path of the host
+ * plays a part, so the same functions work on a tree that is attached nowhere.
+ * A clone of the root's mount is attached over root.path, because pivot_root(2) wants a mount whose
+ * parent is not shared; in a mount namespace that is not the container's own the clone stays detached,
+ * so that nothing is ever mounted on the host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "kernel/mountfd.h"
+#include "kernel/uapi.h"
+#include "rootfs/operation.h"
+
+/* Nodes and directories get the modes that they were given; the umask is per process, and the
+ * container's own is set much later. */
+static void restore_umask(mode_t *mask)
+{
+	umask(*mask);
+}
+
+static int perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
+{
+	switch (op->kind) {
+	case PLAN_OP_MOUNT:
+		return filesystem_perform(assembly, op, err);
+	case PLAN_OP_BIND:
+		return bind_perform(assembly, op, err);
+	case PLAN_OP_REMOUNT:
+		return remount_perform(assembly, op, err);
+	case PLAN_OP_CGROUP:
+		return cgroup_perform(assembly, op, err);
+	case PLAN_OP_DEVICE:
+		return device_perform(assembly, op, err);
+	case PLAN_OP_SYMLINK:
+		return symlink_perform(assembly, op, err);
+	case PLAN_OP_PTMX:
+		return ptmx_perform(assembly, op, err);
+	case PLAN_OP_CONSOLE:
+		return 0; /* rootfs_bind_console(), once there is a pty */
+	case PLAN_OP_SEAL:
+		return seal_perform(assembly, op, err);
+	case PLAN_OP_READONLY_PATH:
+		return readonly_path_perform(assembly, op, err);
+	case PLAN_OP_MASKED_PATH:
+		return masked_path_perform(assembly, op, err);
+	case PLAN_OP_ROOT_READONLY:
+		return root_readonly_perform(assembly, op, err);
+	}
+	return error_set(err, EINVAL, "unknown kind of operation %d", (int)op->kind);
+}
+
+static int perform_all(struct assembly *assembly, const struct plan_op *ops, size_t n,
+		       struct error *err)
+{
+	_cleanup_(restore_umask) mode_t mask = umask(0);
+	size_t i;
+	int r;
+
+	for (i = 0; i < n; i++) {
+		assembly->index = i;
+		r = perform(assembly, &ops[i], err);
+		if (r < 0)
+			return op_at(err, &ops[i]);
+	}
+	return 0;
+}
+
+/* Names the directory on the way to root.path that the container's root user may not search. */
+static void hint_search(const char *path, struct error *err)
+{
+	char prefix[PATH_MAX];
+	size_t at = 0, parent = 0;
+	int fd;
+
+	if (strlen(path) >= sizeof prefix)
+		return;
+	while (path[at]) {
+		at += strspn(path + at, "/");
+		at += strcspn(path + at, "/");
+		memcpy(prefix, path, at);
+		prefix[at] = '\0';
+		fd = open(prefix, O_PATH | O_CLOEXEC);
+		if (fd >= 0) {
+			close(fd);
+			parent = at;
+			continue;
+		}
+		if (errno == EACCES)
+			error_hint(
+				err,
+				" (the container's root user has no search permission on "
+				"\"%.*s\": give it with chmod or setfacl, or move the bundle)",
+				parent ? (int)parent : 1, parent ? path : "/");
+		return;
+	}
+}
+
+static int open_root(const struct plan_rootfs *plan, struct error *err)
+{
+	int fd = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		op_failed(err, errno, "open the root \"%s\"", plan->path);
+		if (err->code == EACCES)
+			hint_search(plan->path, err);
+		return -err->code;
+	}
+	return fd;
+}
+
+/* What "/" of the new namespace becomes. Binds that are to stay shared with the host are clones from
+ * the host's namespace and don't need "/" to be shared; if it were, the container's own mounts would
+ * appear on the host, and pivot_root(2) would refuse. An unbindable root could not be cloned. */
+static uint64_t own_propagation(const struct plan_rootfs *plan)
+{
+	return plan->host_propagation == MS_PRIVATE || plan->host_propagation == MS_UNBINDABLE
+		       ? MS_PRIVATE
+		       : MS_SLAVE;
+}
+
+/* Returns the root of the container's tree: a clone of the mount at root.path. */
+static int make_tree(const struct plan_rootfs *plan, struct error *err)
+{
+	_cleanup_fd_ int at = -1, tree = -1;
+	int r;
+
+	if (plan->mount_ns == PLAN_NS_NEW) {
+		r = mountfd_setattr_path("/", 1, 0, 0, own_propagation(plan));
+		if (r < 0)
+			return op_failed(err, -r, "change the propagation of \"/\"");
+	}
+	at = open_root(plan, err);
+	if (at < 0)
+		return at;
+	tree = mountfd_open_tree(at, "",
+				 TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE | AT_EMPTY_PATH);
+	if (tree < 0)
+		return op_failed(err, -tree, "clone the root \"%s\"", plan->path);
+	r = mountfd_setattr(tree, 1, 0, 0, own_propagation(plan), -1);
+	if (r < 0)
+		return op_failed(err, -r, "change the propagation of the root");
+	if (plan->mount_ns == PLAN_NS_NEW) {
+		r = mountfd_attach(tree, at);
+		if (r < 0)
+			return op_failed(err, -r, "attach the root at \"%s\"", plan->path);
+	}
+	return steal_fd(&tree);
+}
+
+int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+		    struct error *err)
+{
+	struct assembly assembly = {
+		.plan = plan,
+		.sources = sources,
+		.null_mask = -1,
+		.owned_null = -1,
+		.directory_mask = -1,
+	};
+	_cleanup_fd_ int root = -1;
+	int r;
+
+	root = make_tree(plan, err);
+	if (root < 0)
+		return root;
+	assembly.root = root;
+	r = perform_all(&assembly, plan->ops, plan->n_ops, err);
+	return r < 0 ? r : steal_fd(&root);
+}
+
+int rootfs_finish(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+		  int root, struct error *err)
+{
+	struct assembly assembly = {
+		.plan = plan,
+		.sources = sources,
+		.root = root,
+		.null_mask = -1,
+		.owned_null = -1,
+		.directory_mask = -1,
+	};
+	int r;
+
+	r = perform_all(&assembly, plan->finish, plan->n_finish, err);
+	cleanup_fd(&assembly.owned_null);
+	cleanup_fd(&assembly.directory_mask);
+	return r;
+}

@@ -1,0 +1,152 @@
+/* What is done to the finished tree: masks, read-only paths, seals. A masked file is covered by our own
+ * clone of /dev/null, never by a node of the container (CVE-2025-31133); a masked directory by an empty
+ * read-only tmpfs. The first of each is attached and later ones are clones of that one, because below
+ * Linux 6.15 a mount that is attached nowhere can't be cloned. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "kernel/mountfd.h"
+#include "kernel/uapi.h"
+#include "rootfs/attributes.h"
+#include "rootfs/operation.h"
+#include "rootfs/target.h"
+
+/* A path that is not there needs no mask. */
+static bool is_missing(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR;
+}
+
+static int make_empty_directory(struct error *err)
+{
+	_cleanup_fd_ int context = -1;
+	int r;
+
+	context = mountfd_fsopen("tmpfs");
+	if (context < 0)
+		return op_failed(err, -context, "open file system type \"tmpfs\"");
+	r = mountfd_set_string(context, "mode", "0755");
+	if (r == 0)
+		r = mountfd_set_flag(context, "ro");
+	if (r == 0)
+		r = mountfd_create(context);
+	if (r == 0)
+		r = mountfd_fsmount(context, TARE_MOUNT_ATTR_RDONLY | TARE_MOUNT_ATTR_NOSUID |
+						     TARE_MOUNT_ATTR_NODEV |
+						     TARE_MOUNT_ATTR_NOEXEC);
+	if (r < 0)
+		return op_failed(err, -r, "create an empty tmpfs");
+	return r;
+}
+
+static int attach(int mount, int at, struct error *err)
+{
+	int r = mountfd_attach(mount, at);
+
+	return r < 0 ? op_failed(err, -r, "attach the mask") : 0;
+}
+
+/* Attaches a clone of @mask, which is attached somewhere already. */
+static int attach_clone(int mask, int at, struct error *err)
+{
+	_cleanup_fd_ int clone = -1;
+
+	clone = mountfd_open_tree(mask, "", TARE_OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (clone < 0)
+		return op_failed(err, -clone, "clone the mask");
+	return attach(clone, at, err);
+}
+
+static int mask_file(struct assembly *assembly, int at, struct error *err)
+{
+	int mask = assembly->sources->null_device, r;
+
+	if (assembly->null_mask >= 0)
+		return attach_clone(assembly->null_mask, at, err);
+	if (mask < 0)
+		mask = assembly->owned_null = source_open_null(err);
+	if (mask < 0)
+		return mask;
+	r = mountfd_setattr(mask, 0, 0, 0, MS_PRIVATE, -1);
+	if (r < 0)
+		return op_failed(err, -r, "change the propagation of the mask");
+	r = attach(mask, at, err);
+	if (r == 0)
+		assembly->null_mask = mask;
+	return r;
+}
+
+static int mask_directory(struct assembly *assembly, int at, struct error *err)
+{
+	if (assembly->directory_mask >= 0)
+		return attach_clone(assembly->directory_mask, at, err);
+	assembly->directory_mask = make_empty_directory(err);
+	if (assembly->directory_mask < 0)
+		return assembly->directory_mask;
+	return attach(assembly->directory_mask, at, err);
+}
+
+int masked_path_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
+{
+	_cleanup_fd_ int at = -1;
+	struct stat st;
+
+	at = target_lookup(assembly->root, op->target, 0);
+	if (is_missing(at))
+		return 0;
+	if (at < 0)
+		return op_failed(err, -at, "open it below the root");
+	if (fstat(at, &st) < 0)
+		return op_failed(err, errno, "examine it");
+	return S_ISDIR(st.st_mode) ? mask_directory(assembly, at, err)
+				   : mask_file(assembly, at, err);
+}
+
+int readonly_path_perform(struct assembly *assembly, const struct plan_op *op,
+			  struct error *err)
+{
+	_cleanup_fd_ int at = -1, clone = -1;
+	int r;
+
+	at = target_lookup(assembly->root, op->target, 0);
+	if (is_missing(at))
+		return 0;
+	if (at < 0)
+		return op_failed(err, -at, "open it below the root");
+	clone = mountfd_open_tree(at, "",
+				  TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE | AT_EMPTY_PATH);
+	if (clone < 0)
+		return op_failed(err, -clone, "clone it");
+	r = mountfd_setattr(clone, 1, TARE_MOUNT_ATTR_RDONLY, 0, 0, -1);
+	if (r < 0)
+		return op_failed(err, -r, "make the clone read-only");
+	r = mountfd_attach(clone, at);
+	if (r < 0)
+		return op_failed(err, -r, "attach the read-only clone");
+	return 0;
+}
+
+int seal_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
+{
+	_cleanup_fd_ int mount = -1;
+
+	mount = target_lookup(assembly->root, op->target, 0);
+	if (mount < 0)
+		return op_failed(err, -mount, "open the mount");
+	return attributes_apply(mount, &op->attributes, 0, err);
+}
+
+int root_readonly_perform(struct assembly *assembly, const struct plan_op *op,
+			  struct error *err)
+{
+	int r;
+
+	(void)op;
+	r = mountfd_setattr(assembly->root, 0, TARE_MOUNT_ATTR_RDONLY, 0, 0, -1);
+	if (r < 0)
+		return op_failed(err, -r, "change the mount's flags");
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* What the parts of this layer share: the state of one assembly, and one function for each kind of
+ * operation. Each performs @op below assembly->root and returns 0 or -errno with a text that says what
+ * failed; the dispatcher (assemble.c) adds the operation's target and its place in config.json. */
+#pragma once
+
+#include "rootfs/rootfs.h"
+
+struct assembly {
+	const struct plan_rootfs *plan;
+	const struct rootfs_sources *sources;
+	int root; /* O_PATH, the root of the container's tree */
+	/* The first mask of each kind that was attached; later ones are clones of it. Borrowed from
+	 * sources, or owned (owned_null), or -1 while there is none. */
+	int null_mask, owned_null, directory_mask;
+	/* The index of the operation in plan->ops, for sources->userns. */
+	size_t index;
+};
+
+/* Records a failed system call like error_errno(), with the kernel's word in the form that engines
+ * match: its first letter is small ("no such file or directory"). Returns -code. */
+int op_failed(struct error *err, int code, const char *format, ...) _printf_(3, 4);
+
+/* Adds what the operation was (`error mounting "SRC" to rootfs at "DST"`) and where config.json asks
+ * for it. Returns -err->code. */
+int op_at(struct error *err, const struct plan_op *op);
+
+/* A new file system, by fsopen(2). */
+int filesystem_perform(struct assembly *assembly, const struct plan_op *op,
+		       struct error *err) _must_check_;
+/* A bind mount of a source that was opened before. */
+int bind_perform(struct assembly *assembly, const struct plan_op *op,
+		 struct error *err) _must_check_;
+/* Changes what is mounted at the target: flags, then the file system's own options. */
+int remount_perform(struct assembly *assembly, const struct plan_op *op,
+		    struct error *err) _must_check_;
+/* cgroup2, or the own cgroup read-only, or an empty tmpfs. */
+int cgroup_perform(struct assembly *assembly, const struct plan_op *op,
+		   struct error *err) _must_check_;
+/* A device node or fifo; one that is there already must be the same (spec-checklist 160). */
+int device_perform(struct assembly *assembly, const struct plan_op *op,
+		   struct error *err) _must_check_;
+/* A link, if its source exists below the root and nothing stands there. */
+int symlink_perform(struct assembly *assembly, const struct plan_op *op,
+		    struct error *err) _must_check_;
+/* /dev/ptmx -> pts/ptmx, in place of what is there. */
+int ptmx_perform(struct assembly *assembly, const struct plan_op *op,
+		 struct error *err) _must_check_;
+/* Flags for a mount that had to be written to first. */
+int seal_perform(struct assembly *assembly, const struct plan_op *op,
+		 struct error *err) _must_check_;
+/* linux.readonlyPaths: binds the path onto itself; a missing one is fine. */
+int readonly_path_perform(struct assembly *assembly, const struct plan_op *op,
+			  struct error *err) _must_check_;
+/* linux.maskedPaths: covers the path; a missing one is fine. */
+int masked_path_perform(struct assembly *assembly, const struct plan_op *op,
+			struct error *err) _must_check_;
+/* root.readonly: the root's own mount, none below it. */
+int root_readonly_perform(struct assembly *assembly, const struct plan_op *op,
+			  struct error *err) _must_check_;
+
+/* Adds the layers of an overlay to its file system context. */
+int overlay_set_layers(int context, const struct plan_op *op, struct error *err) _must_check_;
+
+/* Copies what the directory @source holds into the new tmpfs @mount: owners, modes, times, extended
+ * attributes, links, devices; never beyond the file system of @source. */
+int copy_up(int source, int mount, struct error *err) _must_check_;
+
+/* Opens the source of a bind in this process's own mount namespace: a detached clone of op->source.
+ * Used by the caller, and by the container's side when the caller had not the right. */
+int source_open(const struct plan_op *op, struct error *err) _must_check_;
+
+/* A detached clone of the host's /dev/null, verified to be character device 1:3 and read-only, so
+ * that no one can change the host's node through it (security rule R-NULL). */
+int source_open_null(struct error *err) _must_check_;
+
+/* Makes a user namespace with these maps and returns its descriptor; no process stays in it.
+ * @uid_map, @gid_map: texts as for /proc/PID/uid_map. */
+int idmap_open_userns(const char *uid_map, const char *gid_map, struct error *err) _must_check_;
+
+/* Id-maps the detached mount @mount. @userns: whose maps are taken. */
+int idmap_apply(int mount, int userns, const struct plan_idmap *idmap,
+		struct error *err) _must_check_;
