@@ -57,7 +57,7 @@ static int perform(struct assembly *assembly, const struct plan_op *op, struct e
 static int perform_all(struct assembly *assembly, const struct plan_op *ops, size_t n,
 		       struct error *err)
 {
-	_cleanup_(restore_umask) mode_t mask = umask(0);
+	_cleanup_(restore_umask) __attribute__((unused)) mode_t mask = umask(0);
 	size_t i;
 	int r;
 
