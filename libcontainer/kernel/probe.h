@@ -21,10 +21,13 @@ struct kernel_caps {
 enum probe_wish {
 	PROBE_OVERLAY =
 		1 << 0, /* overlay_append, overlay_fd: the configuration has an overlay mount */
+	/* detached, pidns_option, open_tree_ns: the root may be assembled outside */
+	PROBE_DETACHED = 1 << 1,
 	PROBE_ALL = ~0,
 };
 
-/* Tries what there is to try. @wishes: PROBE_*; what is not wished stays false. */
+/* Tries what there is to try. @wishes: PROBE_*; what is not wished stays false. What a sandbox or a lack
+ * of rights keeps from being tried counts as missing; nothing is an error so far. */
 int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *err) _must_check_;
 
 /* Turns switches off as the option --kernel-caps says: "-name,-name".
