@@ -289,3 +289,7 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 
 /* Writes the plan as one JSON object, for `tare plan` and the golden tests. */
 void plan_print(const struct plan *plan, struct json_writer *writer);
+
+/* The names of the mount options that have a meaning of their own, sorted: for features.mountOptions.
+ * @index: from 0 on. Returns NULL behind the last. */
+const char *plan_mount_option_name(size_t index);

@@ -1,0 +1,104 @@
+/* What a plan is refused for before it is made: properties whose mechanism is missing ("not supported
+ * yet: linux.X", never silence), and contradictions between config.json and the caller's options.
+ * What config.json contradicts on its own was refused by spec_load() already. */
+#include <errno.h>
+
+#include "plan/build.h"
+
+#define not_yet(err, what) error_set((err), ENOTSUP, "not supported yet: %s", (what))
+
+static bool wants_notify(const struct spec_seccomp *seccomp)
+{
+	size_t i;
+
+	if (!seccomp)
+		return false;
+	for (i = 0; i < seccomp->n_syscalls; i++)
+		if (seccomp->syscalls[i].action == SPEC_ACT_NOTIFY)
+			return true;
+	return false;
+}
+
+static int check_supported(const struct plan_builder *b, struct error *err)
+{
+	const struct spec_process *process = b->spec->process;
+	const struct spec_linux *lin = b->lin;
+
+	if (lin->n_net_devices > 0)
+		return not_yet(err, "linux.netDevices");
+	if (lin->intel_rdt)
+		return not_yet(err, "linux.intelRdt");
+	if (lin->memory_policy)
+		return not_yet(err, "linux.memoryPolicy");
+	if (process && process->scheduler)
+		return not_yet(err, "process.scheduler");
+	if (process && process->io_priority)
+		return not_yet(err, "process.ioPriority");
+	if (process && process->exec_cpu_affinity)
+		return not_yet(err, "process.execCPUAffinity");
+	/* a listenerPath that no rule uses is ignored (spec 242) */
+	if (wants_notify(lin->seccomp))
+		return not_yet(err, "linux.seccomp.listenerPath and SCMP_ACT_NOTIFY");
+	if (b->options->cgroup_manager == PLAN_CGROUP_SYSTEMD)
+		return not_yet(err, "the systemd cgroup manager (--systemd-cgroup)");
+	return 0;
+}
+
+/* The texts are the ones that callers know (contract 14), with this program's name in them. */
+static int check_terminal(const struct plan_builder *b, struct error *err)
+{
+	const struct plan_options *options = b->options;
+	bool terminal = b->spec->process && b->spec->process->terminal;
+
+	if (terminal && options->detached && !options->console_socket)
+		return error_set(err, EINVAL,
+				 "process.terminal: cannot allocate tty if tare will detach "
+				 "without setting console socket");
+	if (options->console_socket && !(terminal && options->detached))
+		return error_set(err, EINVAL,
+				 "cannot use console socket if tare will not detach or "
+				 "allocate tty");
+	return 0;
+}
+
+/* What shapes the container's own tree of mounts: without a new mount namespace it would shape the
+ * caller's, or that of whoever owns the joined one. */
+static int check_mount_namespace(const struct plan_builder *b, struct error *err)
+{
+	const struct spec_namespace *ns = spec_namespace_find(b->lin, SPEC_NAMESPACE_MOUNT);
+	const struct spec *spec = b->spec;
+	const char *what = NULL;
+
+	if (ns && !ns->path)
+		return 0;
+	if (spec->n_mounts > 0)
+		what = "mounts";
+	else if (b->lin->n_masked_paths > 0)
+		what = "linux.maskedPaths";
+	else if (b->lin->n_readonly_paths > 0)
+		what = "linux.readonlyPaths";
+	else if (spec->root->readonly)
+		what = "root.readonly";
+	else if (b->lin->rootfs_propagation)
+		what = "linux.rootfsPropagation";
+	else if (b->lin->n_devices > 0)
+		what = "linux.devices";
+	else if (spec->process && spec->process->terminal)
+		what = "process.terminal";
+	if (!what)
+		return 0;
+	return error_set(err, EINVAL, "%s: needs a new mount namespace in linux.namespaces",
+			 what);
+}
+
+int plan_check(const struct plan_builder *b, struct error *err)
+{
+	int r;
+
+	r = check_supported(b, err);
+	if (r >= 0)
+		r = check_terminal(b, err);
+	if (r >= 0)
+		r = check_mount_namespace(b, err);
+	return r;
+}

@@ -1,0 +1,156 @@
+/* The layers of an overlay mount, one by one. As one string they would be limited to a page and
+ * need escapes; fsconfig(2) takes each on its own ("lowerdir+", "datadir+": Linux 6.7). In the string
+ * ':' separates lower layers, "::" begins those that only hold data, and a backslash takes the meaning
+ * from the next character (Documentation/filesystems/overlayfs.rst). */
+#include <errno.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "plan/root.h"
+
+struct layers {
+	struct arena *arena;
+	const char *bundle; /* relative paths count from here */
+	size_t n;
+	struct plan_layer *list;
+};
+
+/* Appends the layer whose path is the @length characters at @text, escapes undone. */
+static int add_layer(struct layers *l, enum plan_layer_kind kind, const char *text,
+		     size_t length, struct error *err)
+{
+	struct plan_layer *grown = arena_grow(l->arena, l->list, l->n, sizeof *grown);
+	char *path = arena_alloc(l->arena, length + 1);
+	size_t i, n = 0;
+
+	if (!grown || !path)
+		return error_oom(err);
+	l->list = grown;
+	for (i = 0; i < length; i++) {
+		if (text[i] == '\\' && i + 1 < length)
+			i++;
+		path[n++] = text[i];
+	}
+	if (n == 0)
+		return error_set(err, EINVAL, "an overlay layer has an empty path");
+	path = path_join(l->arena, l->bundle, path);
+	if (!path)
+		return error_oom(err);
+	l->list[l->n++] = (struct plan_layer){ kind, path };
+	return 0;
+}
+
+/* Later options override earlier ones: forgets the layers of these kinds. */
+static void forget(struct layers *l, enum plan_layer_kind from, enum plan_layer_kind to)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < l->n; i++)
+		if (l->list[i].kind < from || l->list[i].kind > to)
+			l->list[n++] = l->list[i];
+	l->n = n;
+}
+
+static size_t layer_length(const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i] && text[i] != ':'; i++)
+		if (text[i] == '\\' && text[i + 1])
+			i++;
+	return i;
+}
+
+static int lower_layers(struct layers *l, const char *text, struct error *err)
+{
+	enum plan_layer_kind kind = PLAN_LAYER_LOWER;
+	size_t length;
+	int r;
+
+	forget(l, PLAN_LAYER_LOWER, PLAN_LAYER_DATA);
+	while (text[0]) {
+		length = layer_length(text);
+		r = add_layer(l, kind, text, length, err);
+		if (r < 0)
+			return r;
+		text += length;
+		if (text[0] != ':')
+			break;
+		text++;
+		if (text[0] == ':') {
+			kind = PLAN_LAYER_DATA;
+			text++;
+		}
+	}
+	return 0;
+}
+
+static int one_layer(struct layers *l, enum plan_layer_kind kind, bool replace,
+		     const char *value, struct error *err)
+{
+	if (replace)
+		forget(l, kind, kind);
+	return add_layer(l, kind, value, strlen(value), err);
+}
+
+/* Returns 1 when @option names layers, 0 when it is another option. */
+static int read_option(struct layers *l, const struct plan_fs_option *option, struct error *err)
+{
+	int r;
+
+	if (!option->value)
+		return 0;
+	if (strcmp(option->key, "lowerdir") == 0)
+		r = lower_layers(l, option->value, err);
+	else if (strcmp(option->key, "lowerdir+") == 0)
+		r = one_layer(l, PLAN_LAYER_LOWER, false, option->value, err);
+	else if (strcmp(option->key, "datadir+") == 0)
+		r = one_layer(l, PLAN_LAYER_DATA, false, option->value, err);
+	else if (strcmp(option->key, "upperdir") == 0)
+		r = one_layer(l, PLAN_LAYER_UPPER, true, option->value, err);
+	else if (strcmp(option->key, "workdir") == 0)
+		r = one_layer(l, PLAN_LAYER_WORK, true, option->value, err);
+	else
+		return 0;
+	return r < 0 ? r : 1;
+}
+
+/* The kernel wants lower layers before data layers, and all in their order. */
+static struct plan_layer *in_order(const struct layers *l)
+{
+	struct plan_layer *sorted = arena_array(l->arena, l->n, sizeof *sorted);
+	size_t i, n = 0;
+	int kind;
+
+	for (kind = PLAN_LAYER_LOWER; sorted && kind <= PLAN_LAYER_WORK; kind++)
+		for (i = 0; i < l->n; i++)
+			if ((int)l->list[i].kind == kind)
+				sorted[n++] = l->list[i];
+	return sorted;
+}
+
+int plan_overlay_layers(const struct plan_builder *b, struct plan_op *op, struct error *err)
+{
+	struct layers l = { .arena = b->arena, .bundle = b->options->bundle };
+	struct plan_fs_option *left;
+	size_t i, n = 0;
+	int r;
+
+	left = arena_array(b->arena, op->n_fs_options, sizeof *left);
+	if (!left)
+		return error_oom(err);
+	for (i = 0; i < op->n_fs_options; i++) {
+		r = read_option(&l, &op->fs_options[i], err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			left[n++] = op->fs_options[i];
+	}
+	op->n_fs_options = n;
+	op->fs_options = left;
+	op->n_layers = l.n;
+	op->layers = in_order(&l);
+	if (!op->layers)
+		return error_oom(err);
+	return 0;
+}
