@@ -106,7 +106,7 @@ int plan_namespaces(const struct plan_builder *b, struct error *err)
 {
 	struct plan_namespaces *ns = &b->plan->namespaces;
 	const struct spec_namespace *given;
-	bool any_new = false;
+	bool any_joined = false;
 	int type, r;
 
 	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++) {
@@ -115,14 +115,16 @@ int plan_namespaces(const struct plan_builder *b, struct error *err)
 			continue;
 		ns->of[type].mode = given->path ? PLAN_NS_JOIN : PLAN_NS_NEW;
 		ns->of[type].path = given->path;
-		if (given->path)
+		if (given->path) {
+			any_joined = true;
 			continue;
-		if (type != SPEC_NAMESPACE_USER)
-			any_new = true;
+		}
 		if (type != SPEC_NAMESPACE_TIME)
 			ns->clone_flags |= spec_namespace_flag((enum spec_namespace_type)type);
 	}
-	ns->intermediate = ns->of[SPEC_NAMESPACE_USER].mode == PLAN_NS_JOIN && any_new;
+	ns->intermediate = ns->of[SPEC_NAMESPACE_USER].mode == PLAN_NS_JOIN ||
+			   ns->of[SPEC_NAMESPACE_PID].mode == PLAN_NS_JOIN ||
+			   (ns->of[SPEC_NAMESPACE_USER].mode == PLAN_NS_NEW && any_joined);
 	ns->loopback_up = ns->of[SPEC_NAMESPACE_NETWORK].mode == PLAN_NS_NEW;
 	r = user_namespace(b, ns, err);
 	if (r < 0)

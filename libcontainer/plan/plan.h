@@ -54,8 +54,10 @@ struct plan_namespaces {
 	/* The clone3() flags of the new ones; time is not among them: the child unshares it, because its
 	 * offsets can only be written before a process is in it. */
 	uint64_t clone_flags;
-	/* A joined user namespace must be entered before the pid namespace (and the others) are made, so that
-	 * they belong to it: an intermediate process joins it and clones the init with CLONE_PARENT. */
+	/* An intermediate process joins namespaces and then clones the init with CLONE_PARENT: when a user
+	 * namespace is joined, which must be entered before the others are made, so that they belong to it;
+	 * when a pid namespace is joined, because setns(2) into one moves only children; and when a new user
+	 * namespace goes with joined others, which take the caller's privileges to enter. */
 	bool intermediate;
 	bool new_userns; /* of[SPEC_NAMESPACE_USER].mode == PLAN_NS_NEW */
 	bool in_userns; /* new or joined */
