@@ -1,0 +1,244 @@
+/* Making a container's cgroup by the file system: the directories down to it with the controllers that
+ * the limits need, the limits in the plan's order, ownership for a delegated one, and the device filter
+ * last. Either all of it is there when cgroup_create() succeeds, or none of the directories that it made.
+ * Kernel fact: the limits and the filter of a cgroup hold for a process from its birth in it
+ * (CLONE_INTO_CGROUP), so nothing is moved later. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/trace.h"
+#include "cgroup/cgroup.h"
+#include "cgroup/controllers.h"
+#include "cgroup/device_filter.h"
+#include "cgroup/file.h"
+#include "cgroup/fit.h"
+#include "kernel/uapi.h"
+
+#define DELEGATE_LIST "/sys/kernel/cgroup/delegate"
+
+/* A cgroup in the making. @path is cut at its slashes while its parts are made and removed. */
+struct making {
+	char *path;
+	int dir; /* of the part of the path that was reached */
+	bool in_hierarchy; /* that part is a cgroup */
+	unsigned n_made; /* how many directories at the end of the path were not there before */
+};
+
+/* Removes what was made, from the end of the path up; the end itself may not have been reached. */
+static void cleanup_making(struct making *making)
+{
+	char *slash;
+
+	cleanup_fd(&making->dir);
+	while (making->path && making->n_made > 0) {
+		if (rmdir(making->path) == 0) {
+			making->n_made--;
+		} else if (errno != ENOENT) {
+			trace_warning("remove cgroup %s: %s", making->path,
+				      error_errno_text(errno));
+			break;
+		}
+		slash = strrchr(making->path, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	cleanup_free(&making->path);
+}
+
+static int make_directory(struct making *making, const char *name, struct error *err)
+{
+	if (mkdirat(making->dir, name, 0755) == 0) {
+		making->n_made++;
+		return 0;
+	}
+	if (errno == EEXIST)
+		return 0;
+	error_errno(err, errno, "make cgroup %s", making->path);
+	if (err->code == EAGAIN)
+		return error_hint(err, " (cgroup.max.descendants or cgroup.max.depth of a "
+				       "cgroup above is reached)");
+	if (err->code == EACCES || err->code == EPERM || err->code == EROFS)
+		return error_at(err, "unable to apply cgroup configuration");
+	return -err->code;
+}
+
+/* Goes one directory down, to @name; making->path ends with it. */
+static int step(struct making *making, const char *name, struct error *err)
+{
+	struct statfs fs;
+	int fd, r;
+
+	fd = openat(making->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && making->in_hierarchy) {
+		r = make_directory(making, name, err);
+		if (r < 0)
+			return r;
+		fd = openat(making->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return error_errno(err, errno, "open cgroup %s", making->path);
+	cleanup_fd(&making->dir);
+	making->dir = fd;
+	if (!making->in_hierarchy) {
+		if (fstatfs(fd, &fs) < 0)
+			return error_errno(err, errno, "examine %s", making->path);
+		making->in_hierarchy = fs.f_type == TARE_CGROUP2_SUPER_MAGIC;
+	}
+	return 0;
+}
+
+/* Goes down the whole path. Before each step below the hierarchy's root the controllers are enabled for
+ * it. */
+static int descend(struct making *making, const struct controllers *controllers,
+		   struct error *err)
+{
+	char *name = making->path + 1, *slash;
+	int r;
+
+	making->dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (making->dir < 0)
+		return error_errno(err, errno, "open /");
+	while (name) {
+		if (making->in_hierarchy) {
+			name[-1] = '\0';
+			r = controllers_enable(controllers, making->dir, making->path, err);
+			name[-1] = '/';
+			if (r < 0)
+				return r;
+		}
+		slash = strchr(name, '/');
+		if (slash)
+			*slash = '\0';
+		r = step(making, name, err);
+		if (r < 0)
+			return r;
+		if (slash)
+			*slash = '/';
+		name = slash ? slash + 1 : NULL;
+	}
+	if (!making->in_hierarchy)
+		return error_set(err, ENOTSUP, "%s is not on a cgroup2 file system",
+				 making->path);
+	return 0;
+}
+
+static int write_all(const struct plan_cgroup_write *writes, size_t n_writes, int dir,
+		     struct error *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < n_writes; i++) {
+		r = fd_write_file(dir, writes[i].file, writes[i].value, err);
+		if (r >= 0)
+			continue;
+		if (r == -ENOENT && writes[i].optional) {
+			error_ignore(err, "this kernel does not have the file, and it can be "
+					  "done without");
+			continue;
+		}
+		if (r == -ENOENT)
+			error_hint(err, " (this kernel's %s has no such file)",
+				   writes[i].controller ? writes[i].controller : "cgroup v2");
+		return error_at(err, "%s",
+				writes[i].where ? writes[i].where : "linux.resources");
+	}
+	return 0;
+}
+
+/* Gives the directory and the files that the kernel lists to the container's root (spec 185 to 191). */
+static int give_away(const struct plan_cgroup *plan, int dir, struct error *err)
+{
+	char list[4096], *name, *rest = NULL;
+	ssize_t n;
+
+	n = cgroup_file_read(AT_FDCWD, DELEGATE_LIST, list, sizeof list);
+	if (n < 0)
+		memcpy(list, "cgroup.procs\ncgroup.subtree_control\ncgroup.threads", 51);
+	if (fchown(dir, plan->owner_uid, plan->owner_gid) < 0)
+		return error_errno(err, errno, "give the cgroup to user %u", plan->owner_uid);
+	for (name = strtok_r(list, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
+		if (!path_is_name(name))
+			continue;
+		if (fchownat(dir, name, plan->owner_uid, plan->owner_gid, AT_SYMLINK_NOFOLLOW) <
+			    0 &&
+		    errno != ENOENT)
+			return error_errno(err, errno, "give the cgroup's %s to user %u", name,
+					   plan->owner_uid);
+	}
+	return 0;
+}
+
+static int filter_devices(const struct plan_cgroup *plan, int dir, bool created,
+			  struct error *err)
+{
+	int r = 0;
+
+	if (!plan->filter_devices)
+		return 0;
+	/* an earlier container in the same cgroup may have left its filter */
+	if (!created)
+		r = device_filter_detach(dir, err);
+	if (r >= 0)
+		r = device_filter_attach(dir, plan->device_rules, plan->n_device_rules, err);
+	return r < 0 ? error_at(err, "linux.resources.devices") : 0;
+}
+
+int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
+		  struct error *err)
+{
+	_cleanup_(cleanup_making) struct making making = { .dir = -1 };
+	struct controllers controllers;
+	bool created;
+	int r;
+
+	*ret_cgroup = CGROUP_INIT;
+	if (!path)
+		return 0;
+	making.path = strdup(path);
+	if (!making.path)
+		return error_oom(err);
+	controllers_collect(plan, &controllers);
+	r = descend(&making, &controllers, err);
+	if (r < 0)
+		return r;
+	created = making.n_made > 0;
+	if (!created) {
+		r = cgroup_check_fit(making.dir, err);
+		if (r < 0)
+			return r;
+	}
+	r = write_all(plan->writes, plan->n_writes, making.dir, err);
+	if (r >= 0 && plan->delegate)
+		r = give_away(plan, making.dir, err);
+	if (r >= 0)
+		r = filter_devices(plan, making.dir, created, err);
+	if (r < 0)
+		return error_at(err, "cgroup %s", path);
+	ret_cgroup->fd = steal_fd(&making.dir);
+	ret_cgroup->path = path;
+	ret_cgroup->created = created;
+	making.n_made = 0;
+	return 0;
+}
+
+int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
+		       struct error *err)
+{
+	if (cgroup->fd < 0)
+		return 0;
+	return write_all(plan->late_writes, plan->n_late_writes, cgroup->fd, err);
+}
+
+void cgroup_close(struct cgroup *cgroup)
+{
+	cleanup_fd(&cgroup->fd);
+}

@@ -1,0 +1,28 @@
+/* The device filter: a program of type BPF_PROG_TYPE_CGROUP_DEVICE. Inside this folder (and its tests)
+ * only. */
+#pragma once
+
+#include <linux/bpf.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+#define DEVICE_FILTER_PROLOGUE 6 /* instructions before the first rule */
+#define DEVICE_FILTER_RULE_MAX 7 /* instructions of one rule at most */
+#define DEVICE_FILTER_EPILOGUE 2 /* instructions behind the last */
+
+/* Compiles the rules.
+ * @program: room for all of DEVICE_FILTER_* instructions.
+ * Returns how many were written. */
+size_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rules,
+			     struct bpf_insn *program);
+
+/* Compiles the rules and attaches the program to the cgroup @dir, beside what may be there already: all
+ * programs of a cgroup and of its ancestors must agree to an access.
+ * Fails with EPERM without CAP_BPF or CAP_SYS_ADMIN in the initial user namespace. */
+int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
+			 struct error *err) _must_check_;
+
+/* Detaches the programs that this runtime attached to the cgroup @dir earlier; others stay. */
+int device_filter_detach(int dir, struct error *err) _must_check_;

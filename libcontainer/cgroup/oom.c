@@ -1,0 +1,42 @@
+/* Why a process of the container died: the out-of-memory killer leaves no message, but it counts.
+ * Kernel fact: memory.events counts the cgroup and those below it; the file is there only when the
+ * memory controller is enabled. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroup/cgroup.h"
+#include "cgroup/file.h"
+
+/* "512 KiB": the largest unit that divides the number. */
+static void write_bytes(uint64_t bytes, char *text, size_t size)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	while (unit + 1 < sizeof units / sizeof units[0] && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, size, "%llu %s", (unsigned long long)bytes, units[unit]);
+}
+
+bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err)
+{
+	char text[512], limit[64] = "none of its own";
+	uint64_t kills = 0;
+
+	if (cgroup->fd < 0 ||
+	    cgroup_file_read(cgroup->fd, "memory.events", text, sizeof text) < 0 ||
+	    cgroup_flat_keyed(text, "oom_kill", &kills) < 0 || kills == 0)
+		return false;
+	if (cgroup_file_read(cgroup->fd, "memory.max", text, sizeof text) > 0 &&
+	    strcmp(text, "max") != 0)
+		write_bytes(strtoull(text, NULL, 10), limit, sizeof limit);
+	if (err->code)
+		error_hint(err, ": killed by the out-of-memory killer (limit %s)", limit);
+	else
+		error_set(err, ENOMEM, "killed by the out-of-memory killer (limit %s)", limit);
+	return true;
+}

@@ -1,0 +1,371 @@
+/* The cgroup layer: finding the hierarchy from texts, and, as root where a cgroup2 is mounted, real
+ * cgroups with names of this process that are gone afterwards. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "cgroup/cgroup.h"
+#include "cgroup/hierarchy.h"
+#include "kernel/process.h"
+#include "kernel/procfs.h"
+#include "kernel/uapi.h"
+
+struct fixture {
+	struct arena *arena;
+	int proc;
+	bool usable; /* root, and a cgroup2 that can be written to */
+	char name[64];
+	const char *base; /* absolute path of a cgroup of our own; NULL: not usable */
+	struct plan_cgroup plan;
+	struct error err;
+};
+
+static bool any(const char *path)
+{
+	(void)path;
+	return true;
+}
+
+static bool not_the_first(const char *path)
+{
+	return strcmp(path, "/sys/fs/cgroup") != 0;
+}
+
+static void check_pick(const char *mountinfo, const char *own, bool (*usable)(const char *),
+		       const char *mount_point, const char *below)
+{
+	struct cgroup_hierarchy hierarchy;
+	struct arena *arena = arena_new();
+	char *text = strdup(mountinfo);
+	int r = cgroup_pick_hierarchy(text, own, usable, arena, &hierarchy);
+
+	if (!mount_point) {
+		assert_int_equal(r, -ENOENT);
+	} else {
+		assert_int_equal(r, 0);
+		assert_string_equal(hierarchy.mount_point, mount_point);
+		assert_string_equal(hierarchy.own, below);
+	}
+	free(text);
+	arena_free(arena);
+}
+
+static void picks_the_mount(void **state)
+{
+	static const char pure[] =
+		"23 1 8:1 / / rw - ext4 /dev/sda rw\n"
+		"31 23 0:28 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw\n";
+	static const char hybrid[] =
+		"31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+		"32 31 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+		"41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+	static const char parts[] = "31 23 0:28 /a /mnt/my\\040part rw - cgroup2 cgroup2 rw\n"
+				    "32 23 0:28 /a/b/c /mnt/c rw - cgroup2 none rw\n"
+				    "33 23 0:28 /other /mnt/o rw - cgroup2 none rw\n";
+	static const char covered[] = "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 none rw\n"
+				      "32 23 0:28 / /mnt/cg rw - cgroup2 none rw\n";
+
+	(void)state;
+	check_pick(pure, "/user.slice/a", any, "/sys/fs/cgroup", "/user.slice/a");
+	check_pick(hybrid, "/", any, "/sys/fs/cgroup/unified", "/");
+	check_pick(parts, "/a/b/c/d", any, "/mnt/my part", "/b/c/d");
+	check_pick(parts, "/a", any, "/mnt/my part", "/");
+	check_pick(parts, "/ab", any, NULL, NULL);
+	check_pick(covered, "/x", not_the_first, "/mnt/cg", "/x");
+	check_pick("", "/x", any, NULL, NULL);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	int r;
+
+	f->err = ERROR_INIT;
+	f->arena = arena_new();
+	f->proc = procfs_open(&f->err);
+	snprintf(f->name, sizeof f->name, "/tare-unit-%d/box", (int)getpid());
+	f->plan = (struct plan_cgroup){ .path = f->name, .id = "box" };
+	f->usable = geteuid() == 0;
+	r = f->usable ? cgroup_locate(&f->plan, f->proc, f->arena, &f->base, &f->err) : 0;
+	f->usable = f->usable && r == 0 && f->base;
+	f->err = ERROR_INIT;
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char *parent;
+
+	if (f->usable) {
+		parent = strdup(f->base);
+		*strrchr(parent, '/') = '\0';
+		if (cgroup_destroy(parent, true, &f->err) < 0)
+			fprintf(stderr, "%s\n", f->err.text);
+		free(parent);
+	}
+	close(f->proc);
+	arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+static struct fixture *needs_cgroup(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!f->usable)
+		skip();
+	return f;
+}
+
+/* spec:178, spec:180, spec:182 */
+static void locates(void **state)
+{
+	struct fixture *f = needs_cgroup(state);
+	const char *absolute, *relative, *named;
+	struct plan_cgroup plan = { .path = "/some/where", .id = "id1" };
+
+	assert_int_equal(cgroup_locate(&plan, f->proc, f->arena, &absolute, &f->err), 0);
+	plan.path = "some//./where/";
+	assert_int_equal(cgroup_locate(&plan, f->proc, f->arena, &relative, &f->err), 0);
+	if (procfs_in_initial_userns(f->proc) == 1)
+		assert_string_equal(absolute, relative);
+	plan.path = NULL;
+	assert_int_equal(cgroup_locate(&plan, f->proc, f->arena, &named, &f->err), 0);
+	assert_string_equal(strrchr(named, '/'), "/id1");
+	plan.path = "a/../../b";
+	assert_int_equal(cgroup_locate(&plan, f->proc, f->arena, &named, &f->err), -EINVAL);
+	f->err = ERROR_INIT;
+	plan.path = "//";
+	assert_int_equal(cgroup_locate(&plan, f->proc, f->arena, &named, &f->err), -EINVAL);
+	f->err = ERROR_INIT;
+	plan.manager = PLAN_CGROUP_DISABLED;
+	assert_int_equal(cgroup_locate(&plan, f->proc, f->arena, &named, &f->err), 0);
+	assert_null(named);
+}
+
+static void undoes_what_it_made(void **state)
+{
+	const struct plan_cgroup_write writes[] = {
+		{ .file = "cgroup.max.depth", .value = "5", .where = "one" },
+		{ .file = "no.such.file", .value = "5", .where = "two", .optional = true },
+		{ .file = "no.such.file", .value = "5", .where = "three" },
+	};
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup;
+	char *parent = arena_strndup(f->arena, f->base,
+				     (size_t)(strrchr(f->base, '/') - f->base));
+
+	f->plan.writes = writes;
+	f->plan.n_writes = 3;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), -ENOENT);
+	assert_non_null(strstr(f->err.text, "three"));
+	assert_int_equal(access(parent, F_OK), -1);
+	f->plan.n_writes = 2;
+	f->err = ERROR_INIT;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_true(cgroup.created && cgroup.fd >= 0);
+	cgroup_close(&cgroup);
+	assert_int_equal(cgroup_destroy(f->base, true, &f->err), 0);
+	assert_int_equal(access(f->base, F_OK), -1);
+	assert_int_equal(cgroup_destroy(f->base, true, &f->err), 0);
+}
+
+static void names_a_missing_controller(void **state)
+{
+	const struct plan_cgroup_write write = {
+		.controller = "warp", .file = "warp.max", .value = "9", .where = "linux.here"
+	};
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup;
+
+	f->plan.writes = &write;
+	f->plan.n_writes = 1;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), -ENOTSUP);
+	assert_non_null(strstr(f->err.text, "linux.here: "));
+	assert_non_null(strstr(f->err.text, "controller warp"));
+	assert_int_equal(access(f->base, F_OK), -1);
+}
+
+/* A child in the cgroup that waits to be killed; -1 when there was none. */
+static pid_t inhabit(const struct cgroup *cgroup, int *ret_pidfd)
+{
+	pid_t pid = process_clone(TARE_CLONE_INTO_CGROUP, cgroup->fd, SIGCHLD, ret_pidfd);
+
+	if (pid == 0) {
+		signal(SIGTERM, SIG_DFL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+/* spec:176, spec:177 */
+static void refuses_what_is_unfit(void **state)
+{
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup, second;
+	int pidfd = -1, status;
+	pid_t pid;
+
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(cgroup_populated(f->base, &f->err), 0);
+	pid = inhabit(&cgroup, &pidfd);
+	assert_true(pid > 0);
+	assert_int_equal(cgroup_populated(f->base, &f->err), 1);
+	assert_int_equal(cgroup_create(&f->plan, f->base, &second, &f->err), -EBUSY);
+	assert_non_null(
+		strstr(f->err.text, "container's cgroup is not empty: 1 process(es) found"));
+	f->err = ERROR_INIT;
+	assert_int_equal(cgroup_signal(f->base, SIGTERM, &f->err), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	close(pidfd);
+	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.freeze", "1", &f->err), 0);
+	assert_int_equal(cgroup_create(&f->plan, f->base, &second, &f->err), -EBUSY);
+	assert_non_null(strstr(f->err.text, "container's cgroup unexpectedly frozen"));
+	f->err = ERROR_INIT;
+	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.freeze", "0", &f->err), 0);
+	/* an empty one is taken, and is not ours to remove */
+	assert_int_equal(cgroup_create(&f->plan, f->base, &second, &f->err), 0);
+	assert_false(second.created);
+	cgroup_close(&second);
+	cgroup_close(&cgroup);
+	assert_int_equal(cgroup_destroy(f->base, false, &f->err), 0);
+	assert_int_equal(access(f->base, F_OK), 0);
+}
+
+/* The processes, frozen ones too, and cgroups however deep below. */
+static void removes_all_of_it(void **state)
+{
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup, inner;
+	int pidfd[2] = { -1, -1 }, depth, dir, next, i;
+	pid_t pid[2];
+
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	dir = fcntl(cgroup.fd, F_DUPFD_CLOEXEC, 0);
+	for (depth = 0; depth < 100; depth++) {
+		assert_int_equal(mkdirat(dir, "x", 0755), 0);
+		next = openat(dir, "x", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(dir);
+		dir = next;
+	}
+	inner = (struct cgroup){ .fd = dir };
+	pid[0] = inhabit(&cgroup, &pidfd[0]);
+	pid[1] = inhabit(&inner, &pidfd[1]);
+	assert_true(pid[0] > 0 && pid[1] > 0);
+	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.freeze", "1", &f->err), 0);
+	close(dir);
+	cgroup_close(&cgroup);
+	assert_int_equal(cgroup_destroy(f->base, true, &f->err), 0);
+	assert_int_equal(access(f->base, F_OK), -1);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(waitpid(pid[i], NULL, 0), pid[i]);
+		close(pidfd[i]);
+	}
+}
+
+/* What a process in the cgroup gets from opening @path: 0 or an errno. */
+static int open_inside(const struct cgroup *cgroup, const char *path, int flags)
+{
+	int pidfd = -1, status = -1;
+	pid_t pid = process_clone(TARE_CLONE_INTO_CGROUP, cgroup->fd, SIGCHLD, &pidfd);
+
+	if (pid == 0)
+		_exit(open(path, flags | O_CLOEXEC) < 0 ? errno : 0);
+	assert_true(pid > 0);
+	assert_int_equal(process_wait(pidfd, &status), 0);
+	close(pidfd);
+	return status;
+}
+
+/* spec:192 */
+static void filters_devices(void **state)
+{
+	const struct plan_device_rule rules[] = {
+		{ false, 'a', -1, -1, 7 },
+		{ true, 'c', 1, 5, 7 },
+		{ true, 'c', 1, 3, 7 },
+		{ false, 'c', 1, 3, PLAN_ACCESS_WRITE },
+	};
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup;
+	int r;
+
+	f->plan.filter_devices = true;
+	f->plan.device_rules = rules;
+	f->plan.n_device_rules = 4;
+	r = cgroup_create(&f->plan, f->base, &cgroup, &f->err);
+	if (r == -EPERM || r == -ENOSYS)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/zero", O_RDWR), 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDONLY), 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDWR), EPERM);
+	assert_int_equal(open_inside(&cgroup, "/dev/full", O_RDONLY), EPERM);
+	cgroup_close(&cgroup);
+	/* a later container in the same cgroup is not held by this one's filter */
+	f->plan.n_device_rules = 3;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDWR), 0);
+	cgroup_close(&cgroup);
+	assert_int_equal(cgroup_destroy(f->base, false, &f->err), 0);
+	f->plan.filter_devices = false;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/full", O_RDONLY), 0);
+	assert_false(cgroup_explain_oom(&cgroup, &f->err));
+	cgroup_close(&cgroup);
+}
+
+/* spec:185 to spec:191 */
+static void gives_it_away(void **state)
+{
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup;
+	struct stat st;
+
+	f->plan.delegate = true;
+	f->plan.owner_uid = 1234;
+	f->plan.owner_gid = 2345;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(fstat(cgroup.fd, &st), 0);
+	assert_int_equal(st.st_uid, 1234);
+	assert_int_equal(fstatat(cgroup.fd, "cgroup.procs", &st, 0), 0);
+	assert_int_equal(st.st_uid, 1234);
+	assert_int_equal(st.st_gid, 2345);
+	assert_int_equal(fstatat(cgroup.fd, "cgroup.freeze", &st, 0), 0);
+	assert_int_equal(st.st_uid, 0);
+	cgroup_close(&cgroup);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(picks_the_mount),
+		cmocka_unit_test_setup_teardown(locates, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(undoes_what_it_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(names_a_missing_controller, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(refuses_what_is_unfit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removes_all_of_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(filters_devices, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(gives_it_away, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

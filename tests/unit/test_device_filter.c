@@ -1,0 +1,153 @@
+/* The device filter, compiled and run by a small interpreter of the few eBPF instructions that it is made
+ * of; every program must also end on every path. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cgroup/device_filter.h"
+
+#define R PLAN_ACCESS_READ
+#define W PLAN_ACCESS_WRITE
+#define M PLAN_ACCESS_MKNOD
+#define RULES_MAX 16
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int run(const struct bpf_insn *program, size_t length, struct bpf_cgroup_dev_ctx *device)
+{
+	uint64_t reg[11] = { 0 };
+	size_t at;
+
+	for (at = 0; at < length; at++) {
+		const struct bpf_insn *i = &program[at];
+		uint64_t *to = &reg[i->dst_reg];
+
+		switch (i->code) {
+		case BPF_LDX | BPF_MEM | BPF_W:
+			*to = *(uint32_t *)((char *)device + i->off);
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_K:
+			*to = (uint64_t)(int64_t)i->imm;
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_X:
+			*to = reg[i->src_reg];
+			break;
+		case BPF_ALU64 | BPF_AND | BPF_K:
+			*to &= (uint64_t)(int64_t)i->imm;
+			break;
+		case BPF_ALU64 | BPF_RSH | BPF_K:
+			*to >>= i->imm;
+			break;
+		case BPF_JMP32 | BPF_JNE | BPF_K:
+			at += (uint32_t)*to != (uint32_t)i->imm ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP32 | BPF_JEQ | BPF_K:
+			at += (uint32_t)*to == (uint32_t)i->imm ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_EXIT:
+			return (int)reg[0];
+		default:
+			fail_msg("instruction %#x", i->code);
+		}
+	}
+	fail_msg("ran off the end");
+	return -1;
+}
+
+/* @accesses: letters of "rwm". */
+static int ask(const struct plan_device_rule *rules, size_t n, char type, unsigned major,
+	       unsigned minor, const char *accesses)
+{
+	struct bpf_insn program[DEVICE_FILTER_PROLOGUE + RULES_MAX * DEVICE_FILTER_RULE_MAX +
+				DEVICE_FILTER_EPILOGUE];
+	struct bpf_cgroup_dev_ctx device = { .major = major, .minor = minor };
+	size_t length;
+	unsigned bits = 0;
+
+	assert_true(n <= RULES_MAX);
+	length = device_filter_compile(rules, n, program);
+	assert_true(length <= COUNT(program));
+	bits |= strchr(accesses, 'r') ? BPF_DEVCG_ACC_READ : 0;
+	bits |= strchr(accesses, 'w') ? BPF_DEVCG_ACC_WRITE : 0;
+	bits |= strchr(accesses, 'm') ? BPF_DEVCG_ACC_MKNOD : 0;
+	device.access_type = bits << 16 |
+			     (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+	return run(program, length, &device);
+}
+
+static void denies_without_rules(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(NULL, 0, 'c', 1, 3, "r"), 0);
+}
+
+static void lets_the_last_match_decide(void **state)
+{
+	const struct plan_device_rule rules[] = {
+		{ false, 'a', -1, -1, R | W | M }, { true, 'c', 1, -1, R | W | M },
+		{ false, 'c', 1, 3, R | W | M },   { true, 'b', 8, 0, R },
+		{ true, 'c', -1, -1, M },
+	};
+
+	(void)state;
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 5, "rw"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 3, "r"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 3, "m"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 3, "rm"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 8, 0, "r"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 8, 0, "rw"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 8, 0, "m"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 8, 1, "r"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 2, 3, "r"), 0);
+}
+
+static void decides_each_access_on_its_own(void **state)
+{
+	const struct plan_device_rule rules[] = {
+		{ true, 'c', 1, 3, R | W },
+		{ false, 'c', 1, 3, W },
+		{ true, 'c', 10, -1, R },
+		{ true, 'c', 10, 200, W },
+	};
+
+	(void)state;
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 3, "r"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 3, "w"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 1, 3, "rw"), 0);
+	/* allowed by two rules together */
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 10, 200, "rw"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 10, 201, "rw"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 10, 200, "rwm"), 0);
+}
+
+static void takes_from_a_wildcard(void **state)
+{
+	const struct plan_device_rule rules[] = {
+		{ false, 'c', 5, 5, R | W | M }, /* lost: a catch-all follows */
+		{ true, 'a', -1, -1, R | W | M },
+		{ false, 'b', -1, -1, W | M },
+		{ false, 'a', 7, 7, R | W | M },
+	};
+
+	(void)state;
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 5, 5, "rwm"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 8, 0, "r"), 1);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 8, 0, "rw"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'c', 7, 7, "r"), 0);
+	assert_int_equal(ask(rules, COUNT(rules), 'b', 7, 7, "r"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(denies_without_rules),
+		cmocka_unit_test(lets_the_last_match_decide),
+		cmocka_unit_test(decides_each_access_on_its_own),
+		cmocka_unit_test(takes_from_a_wildcard),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
