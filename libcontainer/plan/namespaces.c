@@ -2,6 +2,7 @@
  * that map ids and move clocks. A namespace belongs to the user namespace of the process that makes it,
  * for good; that decides whether an intermediate process is needed. */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "plan/build.h"
@@ -121,6 +122,10 @@ int plan_namespaces(const struct plan_builder *b, struct error *err)
 		}
 		if (type != SPEC_NAMESPACE_TIME)
 			ns->clone_flags |= spec_namespace_flag((enum spec_namespace_type)type);
+	}
+	if (ns->of[SPEC_NAMESPACE_USER].mode != PLAN_NS_INHERIT) {
+		ns->unshare_flags = ns->clone_flags & CLONE_NEWIPC;
+		ns->clone_flags &= ~ns->unshare_flags;
 	}
 	ns->intermediate = ns->of[SPEC_NAMESPACE_USER].mode == PLAN_NS_JOIN ||
 			   ns->of[SPEC_NAMESPACE_PID].mode == PLAN_NS_JOIN ||

@@ -54,6 +54,10 @@ struct plan_namespaces {
 	/* The clone3() flags of the new ones; time is not among them: the child unshares it, because its
 	 * offsets can only be written before a process is in it. */
 	uint64_t clone_flags;
+	/* Those that the init unshares itself after it became root of its user namespace: a new ipc
+	 * namespace's message queue file system belongs to whoever makes it (ipc/mqueue.c takes the
+	 * maker's fsuid), and at the clone that is still a user that is not mapped. */
+	uint64_t unshare_flags;
 	/* An intermediate process joins namespaces and then clones the init with CLONE_PARENT: when a user
 	 * namespace is joined, which must be entered before the others are made, so that they belong to it;
 	 * when a pid namespace is joined, because setns(2) into one moves only children; and when a new user

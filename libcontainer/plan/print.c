@@ -76,6 +76,19 @@ static void print_namespace(const struct plan_namespace *ns, struct json_writer 
 	}
 }
 
+static void print_flags(struct json_writer *writer, const char *key, uint64_t flags)
+{
+	int type;
+
+	json_key(writer, key);
+	json_array_begin(writer);
+	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++)
+		if (flags & spec_namespace_flag((enum spec_namespace_type)type))
+			json_string(writer,
+				    spec_namespace_name((enum spec_namespace_type)type));
+	json_array_end(writer);
+}
+
 static void print_namespaces(const struct plan_namespaces *ns, struct json_writer *writer)
 {
 	int type;
@@ -85,13 +98,8 @@ static void print_namespaces(const struct plan_namespaces *ns, struct json_write
 		json_key(writer, spec_namespace_name((enum spec_namespace_type)type));
 		print_namespace(&ns->of[type], writer);
 	}
-	json_key(writer, "cloneFlags");
-	json_array_begin(writer);
-	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++)
-		if (ns->clone_flags & spec_namespace_flag((enum spec_namespace_type)type))
-			json_string(writer,
-				    spec_namespace_name((enum spec_namespace_type)type));
-	json_array_end(writer);
+	print_flags(writer, "cloneFlags", ns->clone_flags);
+	print_flags(writer, "unshareFlags", ns->unshare_flags);
 	plan_print_true(writer, "intermediate", ns->intermediate);
 	plan_print_true(writer, "newUserNamespace", ns->new_userns);
 	plan_print_true(writer, "inUserNamespace", ns->in_userns);

@@ -54,6 +54,7 @@ int stage_time_offsets(struct init_context *context, struct error *err)
 int stage_become_root(struct init_context *context, struct error *err)
 {
 	const struct plan_namespaces *plan = &context->plan->namespaces;
+	int r;
 
 	if (!plan->in_userns)
 		return 0;
@@ -67,6 +68,11 @@ int stage_become_root(struct init_context *context, struct error *err)
 	if (setresuid(0, 0, 0) < 0)
 		return error_errno(err, errno, "setresuid (is user 0 mapped?)");
 	init_guard();
+	if (plan->unshare_flags) {
+		r = process_unshare((int)plan->unshare_flags);
+		if (r < 0)
+			return error_errno(err, -r, "unshare namespaces");
+	}
 	return 0;
 }
 
