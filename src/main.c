@@ -1,10 +1,218 @@
-/* The command: finds the verb and runs it.
- * Everything that a verb does is in the library; this side turns options into calls and results
- * into text. */
+/* The command: reads the global options, finds the verb and runs it. Everything that a verb does is in the
+ * library; this side turns words into calls and results into text. Nothing runs before the verb but what is
+ * here: no locale, no configuration file, and only the verbs that fork the container's side copy the
+ * executable first (CVE-2019-5736). */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/trace.h"
+#include "command.h"
+#include "config.h"
+#include "log.h"
+#include "process/reexec.h"
+#include "seccomp/seccomp.h"
+
+#define EXIT_UNKNOWN_VERB 3
+
+struct verb {
+	const char *name, *summary;
+	int (*run)(struct tare *tare, int argc, char **argv, struct error *err);
+	bool sealed; /* runs from a sealed copy of the executable */
+};
+
+static const struct verb verbs[] = {
+	{ "create", "create a container that waits for start", cmd_create, true },
+	{ "delete", "delete a container and all that was made for it", cmd_delete, false },
+	{ "features", "show what this build can do", cmd_features, false },
+	{ "kill", "send a signal to a container", cmd_kill, false },
+	{ "list", "list the containers below the state root", cmd_list, false },
+	{ "plan", "show what create would do, without doing it", cmd_plan, false },
+	{ "run", "create and start a container", cmd_run, true },
+	{ "spec", "write a config.json to start from", cmd_spec, false },
+	{ "start", "start the program of a created container", cmd_start, false },
+	{ "state", "show the state of a container", cmd_state, false },
+};
+
+/* The words of the global options. */
+struct globals {
+	bool debug, systemd_cgroup, version;
+	const char *log, *log_format, *log_level, *root, *cgroup_manager, *rootless,
+		*kernel_caps;
+};
+
+#define GLOBAL_OPTIONS 10
+
+static void global_table(struct globals *globals, struct option ret_table[GLOBAL_OPTIONS])
 {
-	puts("tare");
+	const struct option table[GLOBAL_OPTIONS] = {
+		{ "debug", 0, OPTION_FLAG, &globals->debug, NULL, "log at debug level" },
+		{ "log", 0, OPTION_TEXT, &globals->log, "[file:]PATH",
+		  "append the log to this file (default: standard error)" },
+		{ "log-format", 0, OPTION_TEXT, &globals->log_format, "text|json",
+		  "format of the log (default: text)" },
+		{ "log-level", 0, OPTION_TEXT, &globals->log_level, "LEVEL",
+		  "error, warning, info or debug (default: warning)" },
+		{ "root", 0, OPTION_TEXT, &globals->root, "DIR",
+		  "where the state of containers is (default: /run/tare)" },
+		{ "systemd-cgroup", 0, OPTION_FLAG, &globals->systemd_cgroup, NULL,
+		  "make cgroups through systemd (not supported yet)" },
+		{ "cgroup-manager", 0, OPTION_TEXT, &globals->cgroup_manager, "NAME",
+		  "cgroupfs, systemd or disabled (default: cgroupfs)" },
+		{ "rootless", 0, OPTION_TEXT, &globals->rootless, "true|false|auto",
+		  "whether missing permissions for cgroups are passed over" },
+		{ "kernel-caps", 0, OPTION_TEXT, &globals->kernel_caps, "-NAME,...", NULL },
+		{ "version", 'v', OPTION_FLAG, &globals->version, NULL, "show the version" },
+	};
+
+	memcpy(ret_table, table, sizeof table);
+}
+
+static void print_help(const struct usage *usage)
+{
+	size_t i;
+
+	command_help(usage);
+	printf("\nCOMMANDS:\n");
+	for (i = 0; i < ELEMENTS_OF(verbs); i++)
+		printf("   %-12s  %s\n", verbs[i].name, verbs[i].summary);
+	printf("\n`tare COMMAND --help` shows the options of a command.\n");
+}
+
+/* Engines take the first line apart, and the one that starts with "commit:". */
+static void print_version(void)
+{
+	char seccomp[32];
+
+	seccomp_library_version(seccomp, sizeof seccomp);
+	printf("tare version %s\ncommit: %s\nspec: 1.3.0\n", TARE_VERSION, TARE_COMMIT);
+	if (*seccomp)
+		printf("libseccomp: %s\n", seccomp);
+	printf("+SELINUX +APPARMOR +CAP%s +EBPF +YAJL\n", *seccomp ? " +SECCOMP" : "");
+}
+
+static int settle_cgroups(const struct globals *globals, struct verb_settings *settings,
+			  struct error *err)
+{
+	const char *name = globals->cgroup_manager;
+
+	settings->cgroup_manager = globals->systemd_cgroup ? PLAN_CGROUP_SYSTEMD
+							   : PLAN_CGROUP_CGROUPFS;
+	if (name && strcmp(name, "cgroupfs") == 0)
+		settings->cgroup_manager = PLAN_CGROUP_CGROUPFS;
+	else if (name && strcmp(name, "systemd") == 0)
+		settings->cgroup_manager = PLAN_CGROUP_SYSTEMD;
+	else if (name && strcmp(name, "disabled") == 0)
+		settings->cgroup_manager = PLAN_CGROUP_DISABLED;
+	else if (name)
+		return error_set(err, EINVAL, "invalid cgroup-manager: %s", name);
+
+	name = globals->rootless;
+	if (name && strcmp(name, "true") == 0)
+		return error_set(err, ENOTSUP, "not supported yet: --rootless=true");
+	if (name && strcmp(name, "auto") != 0 && strcmp(name, "false") != 0)
+		return error_set(err, EINVAL, "invalid rootless: %s", name);
 	return 0;
+}
+
+static int settle(const struct globals *globals, struct log *log,
+		  struct verb_settings *settings, struct error *err)
+{
+	enum trace_level level = TRACE_WARNING;
+	int r;
+
+	if (globals->log_format && strcmp(globals->log_format, "json") == 0)
+		log->json = true;
+	else if (globals->log_format && strcmp(globals->log_format, "text") != 0)
+		return error_set(err, EINVAL, "invalid log-format: %s", globals->log_format);
+	r = log_open(log, globals->log, err);
+	if (r < 0)
+		return r;
+	if (globals->log_level) {
+		r = log_level_parse(globals->log_level, &level, err);
+		if (r < 0)
+			return r;
+	}
+	if (globals->debug)
+		level = TRACE_DEBUG;
+	trace_install(log_sink, log, level);
+	settings->root = globals->root;
+	settings->kernel_caps = globals->kernel_caps;
+	settings->debug = level == TRACE_DEBUG;
+	return settle_cgroups(globals, settings, err);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ELEMENTS_OF(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* Returns the exit status, or -errno. */
+static int run(int argc, char **argv, struct log *log, struct arena *arena, struct error *err)
+{
+	struct globals globals = { 0 };
+	struct option options[GLOBAL_OPTIONS];
+	struct tare tare = { .arena = arena };
+	struct operands operands = { 0 };
+	const struct usage usage = {
+		.summary = "runs containers as the Open Container Initiative specifies",
+		.options = options,
+		.n_options = GLOBAL_OPTIONS,
+		.most = -1,
+		.stops = true,
+	};
+	const struct verb *verb;
+	int r;
+
+	global_table(&globals, options);
+	r = command_parse(&usage, argc - 1, argv + 1, &operands, err);
+	if (r < 0)
+		return r;
+	if (r > 0 && globals.version) {
+		print_version();
+		return command_flush(err);
+	}
+	if (r == 0 || operands.count == 0 || strcmp(operands.values[0], "help") == 0) {
+		print_help(&usage);
+		return command_flush(err);
+	}
+	r = settle(&globals, log, &tare.settings, err);
+	if (r < 0)
+		return r;
+	verb = find_verb(operands.values[0]);
+	if (!verb) {
+		error_set(err, EINVAL, "No help topic for '%s'", operands.values[0]);
+		log_fatal(log, err);
+		return EXIT_UNKNOWN_VERB;
+	}
+	if (verb->sealed) {
+		r = reexec_sealed(argv, err);
+		if (r < 0)
+			return r;
+	}
+	return verb->run(&tare, operands.count - 1, operands.values + 1, err);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct error err = ERROR_INIT;
+	struct log log = LOG_INIT;
+	int r;
+
+	r = arena ? fd_ensure_stdio(&err) : error_oom(&err);
+	if (r >= 0)
+		r = run(argc, argv, &log, arena, &err);
+	if (r >= 0)
+		return r;
+	fflush(stdout);
+	log_fatal(&log, &err);
+	return 1;
 }

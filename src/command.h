@@ -1,0 +1,86 @@
+/* What the command's parts share: the words of the command line, and what main() hands to each verb. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "verbs/verbs.h"
+
+/* What main() has found out before the verb runs. */
+struct tare {
+	struct verb_settings settings;
+	struct arena *arena;
+};
+
+enum option_kind {
+	OPTION_FLAG, /* target: bool * */
+	OPTION_TEXT, /* target: const char ** */
+	OPTION_NUMBER, /* target: unsigned * */
+};
+
+struct option {
+	const char *name; /* without dashes */
+	char letter; /* short form, or 0 */
+	enum option_kind kind;
+	void *target;
+	const char *value; /* the word for its value in the help, NULL for a flag */
+	const char *help; /* NULL: not shown */
+};
+
+/* What a verb expects on the command line. */
+struct usage {
+	const char *name; /* of the verb; NULL for tare itself */
+	const char *operands; /* "ID [SIGNAL]" */
+	const char *summary;
+	const struct option *options;
+	size_t n_options;
+	int least, most; /* how many operands; most is -1 for any number */
+	bool stops; /* options end at the first operand (contract 1: exec, kill, ps) */
+	const char *more; /* further lines for the help, or NULL */
+};
+
+struct operands {
+	int count;
+	char **values; /* in the rearranged argv */
+};
+
+/* Takes the options out of @argv: "--opt value", "--opt=value", "-opt value", "-opt=value", "-o value",
+ * "-ovalue", flags also as "-abc" and "--flag=false"; "--" ends them. The last one wins.
+ * @argv: @argc words after the verb's name; rearranged, unless usage->stops.
+ * Returns 1 to go on, 0 when --help was asked for and has been printed. With a mistake of the user,
+ * the usage has been printed on standard output (contract 1). */
+int command_parse(const struct usage *usage, int argc, char **argv,
+		  struct operands *ret_operands, struct error *err) _must_check_;
+
+/* Prints the usage on standard output. */
+void command_help(const struct usage *usage);
+
+/* Prints what was written, and @end, on standard output. */
+int command_print(struct json_writer *writer, const char *end, struct error *err) _must_check_;
+
+/* Makes sure that all output has reached standard output. */
+int command_flush(struct error *err) _must_check_;
+
+/* The number of a signal: by name, with or without "SIG", in any case, "RTMIN+1", "RTMAX-1", or as a
+ * number. EINVAL: `unknown signal "FOO"`. */
+int signal_parse(const char *text, struct error *err) _must_check_;
+
+/* The options that create, run and plan share. */
+#define CREATE_OPTIONS 8
+void create_option_table(struct verb_create_options *options,
+			 struct option ret_table[CREATE_OPTIONS]);
+
+/* The verbs: @argv holds the @argc words after the verb's name. Each returns the exit status, or -errno. */
+int cmd_create(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_features(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_run(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_start(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_state(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

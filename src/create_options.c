@@ -1,0 +1,31 @@
+/* The options that create, run and plan share, so that the three can't drift apart: `tare plan` takes the
+ * very words of a create whose plan it is to show. Where an option is given twice the last one counts, since
+ * engines append what their user asked for behind what they always say. */
+#include <string.h>
+
+#include "command.h"
+
+void create_option_table(struct verb_create_options *options,
+			 struct option ret_table[CREATE_OPTIONS])
+{
+	const struct option table[CREATE_OPTIONS] = {
+		{ "bundle", 'b', OPTION_TEXT, &options->bundle, "DIR",
+		  "the bundle (default: the working directory)" },
+		{ "config", 'f', OPTION_TEXT, &options->config, "FILE",
+		  "the configuration (default: config.json in the bundle)" },
+		{ "console-socket", 0, OPTION_TEXT, &options->console_socket, "PATH",
+		  "socket that receives the master end of the terminal" },
+		{ "pid-file", 0, OPTION_TEXT, &options->pid_file, "FILE",
+		  "file to write the process id to" },
+		{ "no-pivot", 0, OPTION_FLAG, &options->no_pivot, NULL,
+		  "do not use pivot_root (for a root on a ramdisk)" },
+		{ "no-new-keyring", 0, OPTION_FLAG, &options->no_new_keyring, NULL,
+		  "keep the caller's session keyring" },
+		{ "preserve-fds", 0, OPTION_NUMBER, &options->preserve_fds, "N",
+		  "pass N further descriptors, from 3 on" },
+		/* with an error until pidfds are sent: cmd_create.c */
+		{ "pidfd-socket", 0, OPTION_TEXT, &options->pidfd_socket, "PATH", NULL },
+	};
+
+	memcpy(ret_table, table, sizeof table);
+}

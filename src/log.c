@@ -1,0 +1,147 @@
+/* Log lines in the two formats that engines read: text as logrus writes it, and JSON with one object a line,
+ * of which containerd takes the last one whose level is "error" as the reason of a failure. Several commands
+ * append to one file, so each line is one write(2) on a descriptor opened with O_APPEND. */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/table.h"
+
+static const struct table_entry levels[] = {
+	{ "error", TRACE_ERROR }, { "warning", TRACE_WARNING }, { "info", TRACE_INFO },
+	{ "debug", TRACE_DEBUG }, { "warn", TRACE_WARNING },
+};
+
+int log_level_parse(const char *name, enum trace_level *ret_level, struct error *err)
+{
+	const struct table_entry *entry = table_find(levels, ELEMENTS_OF(levels), name);
+
+	if (!entry)
+		return error_set(err, EINVAL, "invalid log-level: %s", name);
+	*ret_level = (enum trace_level)entry->value;
+	return 0;
+}
+
+int log_open(struct log *log, const char *target, struct error *err)
+{
+	if (!target || *target == '\0')
+		return 0;
+	if (strncmp(target, "journald:", 9) == 0 || strncmp(target, "syslog:", 7) == 0)
+		return error_set(err, ENOTSUP, "not supported yet: --log %s", target);
+	if (strncmp(target, "file:", 5) == 0)
+		target += 5;
+	log->fd = open(target, O_WRONLY | O_CREAT | O_APPEND | O_SYNC | O_CLOEXEC, 0644);
+	if (log->fd < 0)
+		return error_errno(err, errno, "open %s", target);
+	return 0;
+}
+
+static void name_time(char *text, size_t size)
+{
+	struct timespec now;
+	struct tm parts;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+/* @text as a quoted word: quotes, backslashes and control characters are escaped as Go does. */
+static void quote(FILE *file, const char *text)
+{
+	const unsigned char *p;
+
+	fputc('"', file);
+	for (p = (const unsigned char *)text; *p; p++)
+		if (*p == '"' || *p == '\\')
+			fprintf(file, "\\%c", *p);
+		else if (*p == '\n')
+			fputs("\\n", file);
+		else if (*p == '\t')
+			fputs("\\t", file);
+		else if (*p < 0x20 || *p == 0x7f)
+			fprintf(file, "\\x%02x", *p);
+		else
+			fputc(*p, file);
+	fputc('"', file);
+}
+
+static void write_line(int fd, const char *text, size_t length)
+{
+	struct error err = ERROR_INIT;
+
+	if (fd_write_all(fd, text, length, "log", &err) < 0)
+		error_ignore(&err, "there is nowhere left to complain");
+}
+
+static void log_text(int fd, const char *level, const char *text)
+{
+	char line[2 * ERROR_TEXT_MAX + 128], now[32];
+	_cleanup_file_ FILE *file = fmemopen(line, sizeof line, "w");
+
+	if (!file)
+		return;
+	name_time(now, sizeof now);
+	fprintf(file, "time=\"%s\" level=%s msg=", now, level);
+	quote(file, text);
+	fputc('\n', file);
+	if (fflush(file) == 0)
+		write_line(fd, line, (size_t)ftell(file));
+}
+
+static void log_json(int fd, const char *level, const char *text)
+{
+	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	char line[6 * ERROR_TEXT_MAX + 256], now[32]; /* \u00XX: six bytes for one */
+	struct error err = ERROR_INIT;
+	const char *object;
+	size_t length;
+
+	if (!writer)
+		return;
+	name_time(now, sizeof now);
+	json_object_begin(writer);
+	json_key_string(writer, "level", level);
+	json_key_string(writer, "msg", text);
+	json_key_string(writer, "time", now);
+	json_object_end(writer);
+	if (json_writer_text(writer, &object, &length, &err) < 0 || length + 1 > sizeof line) {
+		error_ignore(&err, "without memory there is no log line");
+		return;
+	}
+	memcpy(line, object, length);
+	line[length] = '\n';
+	write_line(fd, line, length + 1);
+}
+
+void log_sink(void *data, enum trace_level level, const char *text)
+{
+	const struct log *log = data;
+	const char *name = table_name(levels, ELEMENTS_OF(levels), level);
+	int fd = log->fd >= 0 ? log->fd : STDERR_FILENO;
+
+	if (log->json)
+		log_json(fd, name, text);
+	else
+		log_text(fd, name, text);
+}
+
+void log_fatal(struct log *log, const struct error *err)
+{
+	char line[ERROR_TEXT_MAX + 2];
+	int n;
+
+	log_sink(log, TRACE_ERROR, err->text);
+	if (log->fd < 0)
+		return;
+	n = snprintf(line, sizeof line, "%s\n", err->text);
+	write_line(STDERR_FILENO, line, (size_t)n);
+}

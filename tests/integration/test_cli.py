@@ -1,0 +1,656 @@
+"""The command line: option forms, messages, exit statuses, log formats, what is printed where. What
+callers rely on is in these tests' promises; the texts are those that engines match."""
+import glob
+import json
+import os
+import re
+import stat
+import subprocess
+
+import pytest
+
+from tare import TOP, default_config, eventually, promise
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)"
+VERBS = ["create", "delete", "features", "kill", "list", "plan", "run", "spec", "start", "state"]
+
+# A program that ends with status 3 when it gets SIGTERM, and says what other signal it got.
+TRAP = """
+trap 'exit 3' TERM; trap 'echo USR1' USR1; trap 'echo HUP' HUP; trap 'echo WINCH' WINCH
+trap 'echo RT36' 36; trap 'echo RT63' 63
+echo up; while :; do sleep 0.02; done"""
+
+
+def bare(runtime, *words, **options):
+    """A call without any option of the harness."""
+    return subprocess.run([runtime.path, *words], capture_output=True, text=True, check=False,
+                          env=dict(runtime.env, **options.pop("env", {})), **options)
+
+
+def log_text(result):
+    """The message of a text log line on standard error, unquoted."""
+    match = re.fullmatch(rf'time="{TIME}" level=error msg="((?:[^"\\]|\\.)*)"\n', result.err)
+    assert match, result
+    return match.group(1).replace('\\"', '"')
+
+
+@pytest.fixture
+def sleeper(runtime):
+    """A running container that waits for signals."""
+    container = runtime.container(["/bin/sh", "-c", TRAP]).create().start()
+    eventually(lambda: container.output()[0] == "up\n")
+    return container
+
+
+# ---- help, version, mistakes of the user ----
+
+@promise("contract:1")
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], [],
+                                   *[[verb, flag] for verb in VERBS for flag in ("--help", "-h")]])
+def test_help(runtime, words):
+    done = bare(runtime, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "USAGE:" in done.stdout
+
+
+@promise("contract:5", "contract:11", "contract:12")
+@pytest.mark.parametrize("flag", ["--version", "-v", "-version"])
+def test_version(runtime, flag):
+    done = bare(runtime, flag)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"tare version \S+", lines[0])
+    assert lines[1].startswith("commit: ")
+    assert "spec: 1.3.0" in lines
+    assert all(word.startswith("+") for word in lines[-1].split())
+
+
+@promise("contract:1")
+@pytest.mark.parametrize("words, message", [
+    (["start"], '"start" requires exactly 1 argument(s)'),
+    (["start", "a", "b"], '"start" requires exactly 1 argument(s)'),
+    (["state"], '"state" requires exactly 1 argument(s)'),
+    (["create"], '"create" requires exactly 1 argument(s)'),
+    (["run"], '"run" requires exactly 1 argument(s)'),
+    (["delete"], '"delete" requires exactly 1 argument(s)'),
+    (["kill"], '"kill" requires a minimum of 1 argument(s)'),
+    (["kill", "a", "9", "x"], '"kill" requires a maximum of 2 argument(s)'),
+    (["list", "a"], '"list" requires exactly 0 argument(s)'),
+    (["state", "--no-such", "a"], "flag provided but not defined: -no-such"),
+    (["state", "-x", "a"], "flag provided but not defined: -x"),
+    (["create", "a", "--bundle"], "flag needs an argument: -bundle"),
+    (["create", "a", "-b"], "flag needs an argument: -b"),
+    (["create", "--preserve-fds", "x", "a"], 'invalid value "x" for flag -preserve-fds'),
+    (["create", "--preserve-fds=-1", "a"], 'invalid value "-1" for flag -preserve-fds'),
+    (["delete", "--force=maybe", "a"], 'invalid boolean value "maybe" for -force'),
+])
+def test_misuse(runtime, words, message):
+    result = runtime.call(*words)
+    assert result.rc == 1
+    assert message in log_text(result)
+    assert result.out.startswith("Incorrect Usage") and "USAGE:" in result.out
+
+
+@promise("contract:1", "contract:6")
+def test_unknown_verb(runtime):
+    result = runtime.call("foo")
+    assert (result.rc, result.out) == (3, "")
+    assert "No help topic for 'foo'" in result.err
+
+
+@promise("contract:1")
+@pytest.mark.parametrize("globals_, message", [
+    (["--log-format", "xml"], "invalid log-format: xml"),
+    (["--log-level", "loud"], "invalid log-level: loud"),
+    (["--cgroup-manager", "x"], "invalid cgroup-manager: x"),
+    (["--rootless", "maybe"], "invalid rootless: maybe"),
+    (["--log", "journald:x"], "not supported yet: --log journald:x"),
+    (["--log", "/nonexistent/log"], "open /nonexistent/log: "),
+    (["--no-such"], "flag provided but not defined: -no-such"),
+    (["--root"], "flag needs an argument: -root"),
+])
+def test_wrong_global_options(runtime, globals_, message):
+    done = bare(runtime, *globals_, *(["list"] if globals_ != ["--root"] else []))
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+@promise("contract:1")
+def test_output_that_cannot_be_written(runtime):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([runtime.path, "features"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    assert done.returncode == 1
+    assert "write to standard output" in done.stderr
+
+
+@promise("contract:1")
+def test_closed_streams(runtime):
+    script = f'exec "{runtime.path}" --root "{runtime.state_root}" state none <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", script], check=False).returncode == 1
+
+
+# ---- the log ----
+
+@promise("contract:4")
+def test_log_text_on_stderr(runtime):
+    result = runtime.call("state", "none")
+    assert (result.rc, result.out) == (1, "")
+    assert log_text(result) == "container does not exist"
+
+
+@promise("contract:4")
+def test_log_json_on_stderr(runtime):
+    result = runtime.call("state", "none", globals_=["--log-format", "json"])
+    assert list(json.loads(result.err)) == ["level", "msg", "time"]
+
+
+@promise("contract:4", "contract:8", "contract:10")
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_log_json_file(runtime, prefix):
+    path = f"{runtime.directory}/log.json"
+    wanted = [f'unknown signal "{x}"' for x in ('a"b', "a\\b", "a\nb", "\x01", "\u00e4")]
+    for name in ('a"b', "a\\b", "a\nb", "\x01", "\u00e4"):
+        result = runtime.call("kill", "none", name,
+                              globals_=[f"--log={prefix}{path}", "--log-format=json"])
+        assert (result.rc, result.out) == (1, "")
+        assert result.err == f'unknown signal "{name}"\n'
+    with open(path, encoding="utf-8") as file:
+        entries = [json.loads(line) for line in file]
+    assert [entry["msg"] for entry in entries] == wanted
+    for entry in entries:
+        assert list(entry) == ["level", "msg", "time"]
+        assert entry["level"] == "error" and re.fullmatch(TIME, entry["time"])
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o644
+
+
+@promise("contract:4")
+def test_log_text_file(runtime):
+    path = f"{runtime.directory}/log"
+    result = runtime.call("kill", "none", 'a"b', globals_=["--log", path])
+    assert result.err == 'unknown signal "a"b"\n'
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert re.fullmatch(rf'time="{TIME}" level=error msg="unknown signal \\"a\\"b\\""\n', text)
+
+
+@promise("contract:4", "contract:9")
+def test_success_logs_nothing(runtime):
+    path = f"{runtime.directory}/log"
+    container = runtime.container(["/bin/true"])
+    container.write()
+    result = runtime.call("run", "--bundle", container.bundle, container.id,
+                          globals_=["--log", path, "--log-format", "json"])
+    assert (result.rc, result.out, result.err) == (0, "", "")
+    assert os.path.getsize(path) == 0
+
+
+# ---- names and the state root ----
+
+@promise("contract:7.1", "contract:14", "spec:38", "spec:39", "spec:42")
+@pytest.mark.parametrize("verb", ["state", "start", "kill", "delete", "create", "run"])
+@pytest.mark.parametrize("name, message", [
+    ("", "container id cannot be empty"), ("a/b", "invalid container ID format"),
+    ("..", "invalid container ID format"), (".", "invalid container ID format"),
+    ("a b", "invalid container ID format"), ("x" * 256, "invalid container ID format"),
+])
+def test_bad_names(runtime, verb, name, message):
+    options = ["--bundle", runtime.container().bundle] if verb in ("create", "run") else []
+    if options:
+        runtime.containers.pop().write()
+    result = runtime.call(verb, *options, name)
+    assert result.rc == 1
+    assert message in log_text(result)
+
+
+@promise("contract:14", "spec:39")
+@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"]])
+def test_unknown_container(runtime, words):
+    result = runtime.call(*words, "none")
+    assert (result.rc, log_text(result)) == (1, "container does not exist")
+    assert not os.path.exists(runtime.state_root)
+
+
+@promise("contract:7.7")
+def test_delete_force_of_nothing(runtime):
+    assert runtime.call("delete", "--force", "none") == (0, "", "")
+    assert runtime.call("delete", "none", "-f") == (0, "", "")
+
+
+@promise("contract:7.7")
+@pytest.mark.parametrize("force, rc", [(["--force"], 0), ([], 1)])
+def test_stale_directory_is_removed(runtime, force, rc):
+    os.makedirs(f"{runtime.state_root}/stale")
+    result = runtime.call("delete", *force, "stale")
+    assert result.rc == rc
+    if rc:
+        assert log_text(result) == "container does not exist"
+    assert os.listdir(runtime.state_root) == []
+
+
+def test_stale_directory_is_shown(runtime):
+    os.makedirs(f"{runtime.state_root}/stale")
+    assert json.loads(runtime.ok("state", "stale"))["status"] == "stopped"
+    assert runtime.ids() == []
+    runtime.ok("delete", "--force", "stale")
+
+
+@promise("contract:1")
+@pytest.mark.parametrize("root", ["/", "//", "/./"])
+def test_root_is_not_the_root(runtime, root):
+    done = bare(runtime, "--root", root, "list")
+    assert done.returncode == 1 and "must not be /" in done.stderr
+
+
+@promise("contract:5")
+def test_list_root(runtime):
+    result = runtime.call("list")
+    assert result.rc == 1 and runtime.state_root in log_text(result)
+    done = bare(runtime, "list", "-q", env={"XDG_RUNTIME_DIR": runtime.directory})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@promise("contract:1", "contract:5")
+def test_default_root_of_users(make_runtime):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    runtime = make_runtime()
+    shown = subprocess.run(
+        ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", runtime.path, "list"],
+        env={"XDG_RUNTIME_DIR": "/nonexistent"}, capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout.split()[0]) == (0, "ID")
+    without = subprocess.run(
+        ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", runtime.path, "list"],
+        env={}, capture_output=True, text=True, check=False)
+    assert without.returncode == 1 and "XDG_RUNTIME_DIR" in without.stderr
+
+
+# ---- list, state ----
+
+@promise("contract:5")
+def test_empty_list(runtime):
+    os.makedirs(runtime.state_root)
+    assert runtime.ok("list") == \
+        "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n"
+    assert runtime.ok("list", "--format", "json") == "null\n"
+    assert runtime.ok("list", "-f=json") == "null\n"
+    assert runtime.ok("list", "--quiet") == ""
+    result = runtime.call("list", "-f", "xml")
+    assert (result.rc, log_text(result)) == (1, "invalid format option")
+
+
+@promise("contract:5", "spec:10", "spec:11", "spec:12", "spec:14", "spec:17", "spec:18", "spec:40")
+def test_state_and_list(runtime):
+    container = runtime.container(["/bin/true"], name=f"{runtime.host.name()}-longer-than-twelve")
+    container.config["annotations"] = {"org.example": "with \"quotes\"", "empty": ""}
+    container.create()
+    text = runtime.ok("state", container.id)
+    state = json.loads(text)
+    assert text == json.dumps(state, indent=2)
+    assert list(state) == ["ociVersion", "id", "pid", "status", "bundle", "rootfs", "created",
+                           "annotations", "owner"]
+    assert state["id"] == container.id and state["pid"] == container.pid
+    assert state["bundle"] == container.bundle and state["rootfs"] == container.rootfs
+    assert state["annotations"] == container.config["annotations"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", state["created"])
+    assert state["owner"] == "root"
+
+    assert json.loads(runtime.ok("list", "-f", "json")) == [state]
+    assert runtime.ok("list", "-q") == container.id + "\n"
+    header, row = runtime.ok("list").splitlines()
+    assert row.split() == [container.id, str(container.pid), "created", container.bundle,
+                           state["created"], "root"]
+    column = len(container.id) + 3
+    assert header[column:column + 3] == "PID" and row[column:].startswith(str(container.pid))
+
+    container.kill("KILL")
+    container.wait()
+    state = container.state()
+    assert (state["status"], state["pid"]) == ("stopped", 0)
+    container.delete()
+
+
+def test_state_without_annotations(runtime):
+    container = runtime.container(["/bin/true"]).create()
+    assert "annotations" not in container.state()
+
+
+# ---- kill ----
+
+@promise("contract:2", "contract:14")
+@pytest.mark.parametrize("name", ["FOO", "", "SIG", "65", "-1", "9x", "RTMIN+31", "RTMAX-31", "RTMIN-1",
+                                  "SIGSIGTERM", "999999999999"])
+def test_unknown_signals(runtime, name):
+    result = runtime.call("kill", "none", name)
+    assert (result.rc, log_text(result)) == (1, f'unknown signal "{name}"')
+
+
+@promise("contract:2", "contract:8", "contract:11")
+@pytest.mark.parametrize("words, answer", [
+    (["USR1"], "USR1"), (["SIGUSR1"], "USR1"), (["sigusr1"], "USR1"), (["uSr1"], "USR1"),
+    (["10"], "USR1"), (["1"], "HUP"), (["hup"], "HUP"), (["SIGWINCH"], "WINCH"),
+    (["RTMIN+2"], "RT36"), (["sigrtmin+2"], "RT36"), (["36"], "RT36"), (["RTMAX-1"], "RT63"),
+])
+def test_kill_names(sleeper, words, answer):
+    sleeper.kill(*words)
+    eventually(lambda: answer in sleeper.output()[0])
+
+
+@promise("contract:2", "contract:7.8", "contract:14")
+def test_kill_default_and_stopped(sleeper):
+    runtime = sleeper.runtime
+    sleeper.kill()
+    assert sleeper.wait() == 3
+    for words in (["TERM"], ["KILL"], []):
+        result = runtime.call("kill", sleeper.id, *words)
+        assert (result.rc, log_text(result)) == (1, "container not running")
+    assert runtime.call("kill", "--all", sleeper.id, "9") == (0, "", "")
+    assert runtime.call("kill", "-a", sleeper.id, "KILL") == (0, "", "")
+
+
+@promise("contract:1")
+def test_kill_options_end_at_the_first_operand(sleeper):
+    result = sleeper.runtime.call("kill", sleeper.id, "--all")
+    assert result.rc == 1
+    assert log_text(result) == 'unknown signal "--all"'
+
+
+@promise("contract:7.8")
+@pytest.mark.parametrize("words", [["KILL"], ["9"]])
+def test_kill_all_of_a_shared_pid_namespace(runtime, words):
+    container = runtime.container(["/bin/sh", "-c", "sleep 1000 & sleep 1000 & echo up; wait"])
+    container.config["linux"]["namespaces"] = [
+        x for x in container.config["linux"]["namespaces"] if x["type"] != "pid"]
+    container.create().start()
+    eventually(lambda: container.output()[0] == "up\n")
+    container.kill(*words)
+    assert container.wait() == 137
+    result = runtime.call("kill", container.id, "9")
+    assert "container not running" in result.err
+
+
+@promise("contract:7.8", "contract:7.7")
+def test_processes_that_outlive_init(runtime):
+    container = runtime.container(["/bin/sh", "-c", "setsid sleep 1000 & echo up"])
+    container.config["linux"]["namespaces"] = [
+        x for x in container.config["linux"]["namespaces"] if x["type"] != "pid"]
+    container.create().start()
+    assert container.wait() == 0
+    assert container.status() == "stopped"
+    container.kill("0")
+    container.delete()
+
+
+# ---- delete ----
+
+@promise("contract:7.7", "contract:14")
+def test_delete_running(sleeper):
+    result = sleeper.runtime.call("delete", sleeper.id)
+    assert (result.rc, log_text(result)) == \
+        (1, f"cannot delete container {sleeper.id} that is not stopped: running")
+    assert sleeper.status() == "running"
+    sleeper.delete("--force")
+    assert sleeper.runtime.call("state", sleeper.id).rc == 1
+
+
+@promise("contract:7.7")
+def test_delete_created(runtime):
+    container = runtime.container(["/bin/true"]).create()
+    container.delete()
+    assert runtime.ids() == []
+
+
+@promise("spec:35", "spec:141", "contract:7.7", "contract:7.18")
+def test_poststop_hooks(runtime):
+    container = runtime.container(["/bin/true"])
+    seen = f"{runtime.directory}/seen"
+    container.config["hooks"] = {"poststop": [
+        {"path": "/bin/sh", "args": ["sh", "-c", "exit 1"]},
+        {"path": "/bin/sh", "args": ["sh", "-c", f"cat > {seen}"]}]}
+    container.create()
+    result = runtime.call("delete", container.id)
+    assert result.rc == 0
+    assert "level=warning" in result.err and "poststop hook #" in result.err
+    with open(seen, encoding="utf-8") as file:
+        state = json.load(file)
+    assert (state["id"], state["status"], state["pid"]) == (container.id, "stopped", 0)
+
+
+# ---- option forms ----
+
+@promise("contract:1", "contract:2")
+@pytest.mark.parametrize("form", [
+    ["--bundle", "{b}", "{id}"], ["--bundle={b}", "{id}"], ["-bundle", "{b}", "{id}"],
+    ["-bundle={b}", "{id}"], ["-b", "{b}", "{id}"], ["-b={b}", "{id}"], ["-b{b}", "{id}"],
+    ["{id}", "--bundle", "{b}"], ["{id}", "-b", "{b}"], ["-b", "{b}", "--", "{id}"],
+    ["-no-subreaper", "--bundle", "{b}", "{id}"], ["--no-pivot=false", "-b", "{b}", "{id}"],
+    ["--bundle", "/nonexistent", "--bundle", "{b}", "{id}"],
+])
+def test_option_forms(runtime, form):
+    container = runtime.container(["/bin/echo", "ran"])
+    container.write()
+    result = runtime.call("run", *[x.format(b=container.bundle, id=container.id) for x in form])
+    assert result == (0, "ran\n", "")
+
+
+@promise("contract:2")
+def test_config_option(runtime):
+    container = runtime.container(["/bin/echo", "other"])
+    container.write()
+    os.rename(f"{container.bundle}/config.json", f"{container.bundle}/other.json")
+    for flag in ("--config", "-f"):
+        result = runtime.call("run", "-b", container.bundle, flag,
+                              f"{container.bundle}/other.json", container.id)
+        assert result == (0, "other\n", "")
+    result = runtime.call("run", "-b", container.bundle, container.id)
+    assert result.rc == 1
+    assert "JSON specification file config.json not found" in result.err
+
+
+@promise("contract:14", "spec:42")
+def test_duplicate_name(sleeper):
+    runtime = sleeper.runtime
+    for verb in ("create", "run"):
+        result = runtime.call(verb, "--bundle", sleeper.bundle, sleeper.id)
+        assert result.rc == 1
+        assert f"{verb} failed: " in result.err
+        assert "container with given ID already exists" in result.err
+    assert sleeper.status() == "running"
+
+
+@promise("contract:2")
+def test_what_is_not_supported_says_so(runtime):
+    container = runtime.container(["/bin/true"])
+    container.write()
+    for words, globals_ in ((["create", "--pidfd-socket", "/x"], []), (["create"], ["--systemd-cgroup"]),
+                            (["create"], ["--rootless=true"])):
+        result = runtime.call(*words, "--bundle", container.bundle, container.id, globals_=globals_)
+        assert result.rc == 1 and "not supported yet" in result.err
+
+
+@promise("contract:5", "contract:8")
+def test_pid_file(runtime):
+    container = runtime.container(["/bin/true"]).create()
+    with open(f"{container.bundle}/pid", encoding="ascii") as file:
+        assert file.read() == str(container.state()["pid"])
+    assert not os.path.exists(f"{container.bundle}/.pid")
+
+
+# ---- spec, features, plan ----
+
+@promise("contract:5", "CVE-2022-24769")
+def test_spec(runtime):
+    directory = f"{runtime.directory}/bundle"
+    os.mkdir(directory)
+    assert bare(runtime, "spec", cwd=directory, umask=0o027).returncode == 0
+    path = f"{directory}/config.json"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o640
+    with open(path, encoding="utf-8") as file:
+        config = json.load(file)
+    result = runtime.call("spec", "--bundle", directory)
+    assert (result.rc, log_text(result)) == (1, "File config.json exists. Remove it first")
+    assert set(config["process"]["capabilities"]) == {"bounding", "effective", "permitted"}
+    assert config["process"]["terminal"] is True
+    del config["process"]["terminal"]
+    expected = default_config(["sh"])
+    expected["ociVersion"] = "1.3.0"
+    assert config == expected
+
+
+def schema(name):
+    """A schema of the runtime-spec, from the test data."""
+    paths = glob.glob(f"{TOP}/tests/data/**/{name}", recursive=True)
+    if not paths:
+        pytest.skip(f"tests/data has no {name}")
+    return paths[0]
+
+
+def validate(document, name):
+    """Checks a document against a schema of the runtime-spec."""
+    jsonschema = pytest.importorskip("jsonschema")
+    path = schema(name)
+    with open(path, encoding="utf-8") as file:
+        rules = json.load(file)
+    resolver = jsonschema.RefResolver(f"file://{path}", rules)
+    jsonschema.Draft4Validator(rules, resolver=resolver).validate(document)
+
+
+@promise("spec:20")
+def test_state_schema(runtime):
+    container = runtime.container(["/bin/true"]).create()
+    validate(container.state(), "state-schema.json")
+
+
+@promise("contract:5", "contract:11", *[f"spec:{n}" for n in range(257, 275)])
+def test_features(runtime):
+    done = bare(runtime, "features")
+    assert (done.returncode, done.stderr) == (0, "")
+    features = json.loads(done.stdout)
+    assert done.stdout == json.dumps(features, indent=4) + "\n"
+    validate(features, "features-schema.json")
+    assert (features["ociVersionMin"], features["ociVersionMax"]) == ("1.0.0", "1.3.0")
+    assert {"rro", "idmap", "ridmap", "tmpcopyup"} <= set(features["mountOptions"])
+    lin = features["linux"]
+    assert {"user", "time", "cgroup"} <= set(lin["namespaces"])
+    assert lin["mountExtensions"]["idmap"]["enabled"] is True
+    assert "CAP_CHECKPOINT_RESTORE" in lin["capabilities"]
+    assert lin["cgroup"]["v2"] is True and lin["cgroup"]["v1"] is False
+    assert lin["seccomp"]["enabled"] is ("libseccomp: " in runtime.ok("--version"))
+    if lin["seccomp"]["enabled"]:
+        assert set(lin["seccomp"]["supportedFlags"]) <= set(lin["seccomp"]["knownFlags"])
+        assert "SCMP_ACT_ERRNO" in lin["seccomp"]["actions"]
+    assert "org.systemd.property." in features["potentiallyUnsafeConfigAnnotations"]
+
+
+@promise("spec:261", "spec:262", "spec:264", "spec:265")
+def test_features_are_accepted(runtime):
+    features = json.loads(runtime.ok("features"))
+    container = runtime.container(["/bin/true"])
+    config = container.config
+    for version in (features["ociVersionMin"], features["ociVersionMax"]):
+        config["ociVersion"] = version
+        container.write()
+        runtime.ok("plan", "--bundle", container.bundle)
+    config["hooks"] = {kind: [{"path": "/bin/true"}] for kind in features["hooks"]}
+    for kind in config["process"]["capabilities"]:
+        config["process"]["capabilities"][kind] = features["linux"]["capabilities"]
+    container.write()
+    result = runtime.call("plan", "--bundle", container.bundle)
+    assert (result.rc, result.err) == (0, "")
+
+
+@promise("spec:262")
+@pytest.mark.parametrize("first", range(4))
+def test_mount_options_are_accepted(runtime, first):
+    names = json.loads(runtime.ok("features"))["mountOptions"]
+    container = runtime.container(["/bin/true"])
+    special = {"remount", "idmap", "ridmap"}
+    for number, name in enumerate(names[first::4]):
+        if name not in special:
+            mount = {"destination": f"/m{number}", "source": "/tmp", "type": "none",
+                     "options": ["rbind", name]}
+            if name == "tmpcopyup":
+                mount.update(type="tmpfs", source="tmpfs", options=[name])
+            container.config["mounts"].append(mount)
+    container.write()
+    plan = json.loads(runtime.ok("plan", "--bundle", container.bundle))
+    assert plan
+
+
+def test_plan_does_nothing(runtime):
+    container = runtime.container(["/bin/true"])
+    container.write()
+    before = sorted(os.listdir(container.rootfs))
+    text = runtime.ok("plan", "--bundle", container.bundle)
+    assert isinstance(json.loads(text), dict) and text.endswith("}\n")
+    assert not os.path.exists(runtime.state_root)
+    assert sorted(os.listdir(container.rootfs)) == before
+    runtime.containers.clear()
+
+
+# ---- a tare that was killed ----
+
+def test_state_during_a_hook_and_delete_force(runtime):
+    """`state` answers during hooks; `delete --force` ends a container whose hook sleeps for ever."""
+    container = runtime.container(["/bin/true"])
+    container.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/sh", "args": ["sh", "-c", "exec sleep 1000"]}]}
+    container.write()
+    creator = runtime.popen("create", "--bundle", container.bundle, container.id,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    eventually(lambda: runtime.call("state", container.id).rc == 0 and container.state()["pid"])
+    assert container.status() == "creating"
+    result = runtime.call("delete", container.id)
+    assert log_text(result).endswith("that is not stopped: creating")
+    result = runtime.call("create", "--bundle", container.bundle, container.id)
+    assert "container with given ID already exists" in result.err
+    container.delete("--force")
+    assert creator.wait(5) == -9
+    assert runtime.call("state", container.id).rc == 1
+
+
+@pytest.mark.parametrize("kind, statuses", [
+    ("prestart", {"creating"}), ("createRuntime", {"creating"}), ("poststart", {"running"}),
+    ("poststop", {"none"})])
+def test_hook_that_calls_every_verb(runtime, kind, statuses):
+    """A hook that uses the runtime on its own container gets answers, and no verb waits for it."""
+    container = runtime.container(["/bin/sleep", "1000"])
+    answers = f"{runtime.directory}/answers"
+    tare = " ".join(runtime.argv())
+    script = f"""
+        state=$(timeout 20 {tare} state {container.id} 2> /dev/null) || state='{{"status": "none"}}'
+        printf '%s' "$state" > {answers}
+        for verb in list 'start {container.id}' 'kill {container.id} 0' 'delete {container.id}' \\
+                'create --bundle {container.bundle} ../x' features; do
+            timeout 20 {tare} $verb > /dev/null 2>&1
+            echo "$? $verb" >> {answers}.rc
+        done; exit 0"""
+    container.config["hooks"] = {kind: [{"path": "/bin/sh", "args": ["sh", "-c", script],
+                                         "timeout": 60}]}
+    container.create().start()
+    container.delete("--force")
+    with open(answers, encoding="utf-8") as file:
+        assert json.load(file)["status"] in statuses
+    with open(f"{answers}.rc", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert len(lines) == 6 and all(int(line.split()[0]) in (0, 1) for line in lines), lines
+    assert lines[0] == "0 list" and lines[5] == "0 features"
+
+
+def test_killed_create(runtime):
+    """What a killed tare leaves is shown as stopped, and the next create takes the name over."""
+    container = runtime.container(["/bin/echo", "second"])
+    container.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/sh", "args": ["sh", "-c", "exec sleep 1000"]}]}
+    container.write()
+    creator = runtime.popen("create", "--bundle", container.bundle, container.id,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    eventually(lambda: runtime.call("state", container.id).rc == 0 and container.state()["pid"])
+    creator.kill()
+    creator.wait()
+    assert container.status() == "stopped"
+    del container.config["hooks"]
+    result = container.run()
+    assert result == (0, "second\n", "")
