@@ -200,7 +200,7 @@ def create_to_delete(bundle):
     else:
         container.create()
         assert container.status() == "created"
-        assert container.output() == ("", "")
+        assert container.output()[0] == ""
         container.start()
         eventually(lambda: container.output()[0].endswith("}}\n"))
         text = container.output()[0]
