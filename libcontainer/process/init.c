@@ -20,6 +20,7 @@
 #include "kernel/process.h"
 #include "process/channel.h"
 #include "process/hooks.h"
+#include "process/limits.h"
 #include "process/stages.h"
 
 void init_guard(void)
@@ -136,6 +137,11 @@ static int stage_personality(struct init_context *context, struct error *err)
 	return 0;
 }
 
+static int stage_limits(struct init_context *context, struct error *err)
+{
+	return limits_set(&context->plan->process, err);
+}
+
 static int stage_no_new_privs(struct init_context *context, struct error *err)
 {
 	return context->plan->process.no_new_privs ? confine_no_new_privs(err) : 0;
@@ -164,6 +170,7 @@ static const struct {
 	{ "giving standard streams to the user", stage_stdio_owner },
 	{ "closing descriptors", stage_close_descriptors },
 	{ "entering the working directory", stage_working_directory },
+	{ "setting the resource limits", stage_limits },
 	{ "setting no_new_privs", stage_no_new_privs },
 	{ "changing identity", stage_identity },
 	{ "entering the working directory as the user", stage_working_directory_as_user },

@@ -1,7 +1,7 @@
 /* Cloning the init. The child has fork semantics: it sees the plan, the compiled filter and the opened sources
  * as its own memory and descriptors. An intermediate process enters namespaces by path and clones the init
  * with CLONE_PARENT, so that the init is tare's own child in every case. Privileged settings that the child
- * could not make itself inside a user namespace (rlimits, oom_score_adj, id maps) are the parent's. */
+ * could not make itself inside a user namespace (oom_score_adj, id maps) are the parent's. */
 #include "process/spawn.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -23,6 +22,7 @@
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
 #include "process/channel.h"
+#include "process/limits.h"
 
 static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 {
@@ -141,6 +141,7 @@ int spawn_init(struct init_context *context, int cgroup, struct child *ret_child
 		return r;
 	ret_child->channel = context->parent_end = ends[0];
 	context->channel = theirs = ends[1];
+	limits_raise(&context->plan->process);
 	return clone_init(context, cgroup, ret_child, err);
 }
 
@@ -187,26 +188,8 @@ int spawn_settle(const struct plan_process *plan, const struct child *child, int
 		 struct error *err)
 {
 	char path[64], text[16];
-	struct rlimit limit;
-	size_t i;
 	int r;
 
-	for (i = 0; i < plan->n_rlimits; i++) {
-		limit.rlim_cur = plan->rlimits[i].soft;
-		limit.rlim_max = plan->rlimits[i].hard;
-		r = prlimit(child->pid, (int)plan->rlimits[i].resource, &limit, NULL);
-		if (r < 0) {
-			error_errno(err, errno,
-				    "process.rlimits[%zu]: set %s to soft %" PRIu64
-				    ", hard %" PRIu64,
-				    i, plan->rlimits[i].type, plan->rlimits[i].soft,
-				    plan->rlimits[i].hard);
-			if (err->code == EPERM)
-				error_hint(err,
-					   " (raising a hard limit takes CAP_SYS_RESOURCE)");
-			return -err->code;
-		}
-	}
 	if (plan->has_oom_score_adj) {
 		snprintf(path, sizeof path, "%d/oom_score_adj", (int)child->pid);
 		snprintf(text, sizeof text, "%" PRId32, plan->oom_score_adj);

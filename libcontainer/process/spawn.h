@@ -29,7 +29,7 @@ int spawn_init(struct init_context *context, int cgroup, struct child *ret_child
 int spawn_map_ids(const struct plan_namespaces *plan, const struct child *child, int proc,
 		  struct error *err) _must_check_;
 
-/* Applies what takes the caller's privileges: rlimits by prlimit(2), oom_score_adj. */
+/* Applies what takes the caller's privileges: oom_score_adj. */
 int spawn_settle(const struct plan_process *plan, const struct child *child, int proc,
 		 struct error *err) _must_check_;
 

@@ -480,7 +480,7 @@ static int (*const steps[])(struct creation *c, struct error *err) = {
 	spawn_child, /* born in its cgroup and namespaces; see process/init.c for its stages */
 	map_ids,
 	wait_until_it_stands, /* it assembles the root; the runtime's hooks run here */
-	settle, /* rlimits, oom_score_adj, late limits */
+	settle, /* oom_score_adj, late limits */
 	commit,
 };
 
