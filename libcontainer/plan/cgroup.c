@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/path.h"
 #include "base/trace.h"
 #include "kernel/uapi.h"
 #include "plan/cgroup.h"
@@ -20,8 +19,7 @@ static bool mounts_writable_cgroup(const struct plan_builder *b)
 	for (i = 0; i < rootfs->n_ops; i++) {
 		op = &rootfs->ops[i];
 		if (op->kind == PLAN_OP_CGROUP && strcmp(op->target, "/sys/fs/cgroup") == 0 &&
-		    !((op->attributes.set | op->attributes.recursive_set) &
-		      TARE_MOUNT_ATTR_RDONLY))
+		    !(op->attributes.set & TARE_MOUNT_ATTR_RDONLY))
 			return true;
 	}
 	return false;
@@ -59,10 +57,6 @@ int plan_cgroup(const struct plan_builder *b, struct error *err)
 	cgroup->path = b->lin->cgroups_path;
 	if (cgroup->path && cgroup->path[0] == '\0')
 		cgroup->path = NULL;
-	if (cgroup->path && path_has_dotdot(cgroup->path))
-		return error_set(err, EINVAL,
-				 "linux.cgroupsPath: \"%s\" must not contain \"..\"",
-				 cgroup->path);
 	r = plan_limits(b, cgroup, err);
 	if (r < 0)
 		return r;

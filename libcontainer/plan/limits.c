@@ -47,29 +47,17 @@ static int add_limit(struct plan_writes *w, const struct plan_write_to *write, i
 	return plan_add_write(w, write, err, "%" PRId64, value);
 }
 
-/* Swap alone, where v1 has memory and swap together. Returns whether there is something to write. */
-static int swap_limit(const struct spec_memory *memory, int64_t *ret_swap, struct error *err)
+/* Swap alone, where v1 has memory and swap together; spec_load() saw to it that the sum is the larger one.
+ * Returns whether there is something to write. */
+static bool swap_limit(const struct spec_memory *memory, int64_t *ret_swap)
 {
 	int64_t limit = memory->limit.value, swap = memory->swap.value;
 
-	*ret_swap = swap;
-	if (limit < 0 && swap == 0) {
-		*ret_swap = -1; /* unlimited memory is unlimited swap, unless said otherwise */
-		return 1;
-	}
-	if (swap <= 0)
-		return swap != 0;
-	if (limit <= 0)
-		return error_set(
-			err, EINVAL,
-			"linux.resources.memory.swap: unable to set swap limit without "
-			"memory limit");
-	if (swap < limit)
-		return error_set(err, EINVAL,
-				 "linux.resources.memory.swap: memory+swap limit should be >= "
-				 "memory limit");
-	*ret_swap = swap - limit;
-	return 1;
+	/* unlimited memory is unlimited swap, unless said otherwise */
+	if (limit < 0 && swap == 0)
+		swap = -1;
+	*ret_swap = swap > 0 ? swap - limit : swap;
+	return swap != 0;
 }
 
 static void warn_of_memory(const struct spec_memory *memory)
@@ -93,11 +81,9 @@ static int add_memory(struct plan_writes *w, const struct spec_memory *memory,
 		      struct error *err)
 {
 	int64_t swap;
-	int r = 0, has_swap;
+	bool has_swap = swap_limit(memory, &swap);
+	int r = 0;
 
-	has_swap = swap_limit(memory, &swap, err);
-	if (has_swap < 0)
-		return has_swap;
 	warn_of_memory(memory);
 	if (memory->limit.value != 0)
 		r = add_limit(

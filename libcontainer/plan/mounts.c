@@ -36,9 +36,19 @@ static bool is_virtual(const char *type)
 	return false;
 }
 
+/* A new file system is a tree of one mount: what is meant for the tree is meant for it. */
+static void fold_recursive(struct plan_attributes *a)
+{
+	a->set |= a->recursive_set & ~a->clear;
+	a->clear |= a->recursive_clear & ~a->set;
+	if (a->recursive_clear & TARE_MOUNT_ATTR__ATIME)
+		a->clear |= TARE_MOUNT_ATTR__ATIME;
+	a->recursive_set = a->recursive_clear = 0;
+}
+
 static bool wants_readonly(const struct plan_attributes *a)
 {
-	return ((a->set | (a->recursive_set & ~a->clear)) & TARE_MOUNT_ATTR_RDONLY) != 0;
+	return (a->set & TARE_MOUNT_ATTR_RDONLY) != 0;
 }
 
 /* Spec 93, 94, 97: the mount's own mappings, also without an option; else the container's. */
@@ -124,8 +134,6 @@ static int fs_options(const struct plan_builder *b, const struct plan_mount_opti
 static int plan_bind(struct plan_root_builder *root, const struct spec_mount *mount,
 		     const struct plan_mount_options *o, struct plan_op *op, struct error *err)
 {
-	if (!mount->source || !mount->source[0])
-		return error_set(err, EINVAL, "a bind mount needs a source");
 	op->kind = PLAN_OP_BIND;
 	op->recursive = o->bind_recursive;
 	op->source = path_join(root->b->arena, root->b->options->bundle, mount->source);
@@ -148,7 +156,6 @@ static void plan_cgroup_mount(struct plan_root_builder *root,
 		return;
 	op->attributes.set |= TARE_MOUNT_ATTR_RDONLY;
 	op->attributes.clear &= ~(uint64_t)TARE_MOUNT_ATTR_RDONLY;
-	op->attributes.recursive_clear &= ~(uint64_t)TARE_MOUNT_ATTR_RDONLY;
 	op->opened = (int)root->n_opened++;
 }
 
@@ -172,7 +179,6 @@ static int add_seal(struct plan_root_builder *root, struct plan_op *op, struct e
 		.mount = root->n_ops,
 	};
 	op->attributes.set &= ~(uint64_t)TARE_MOUNT_ATTR_RDONLY;
-	op->attributes.recursive_set &= ~(uint64_t)TARE_MOUNT_ATTR_RDONLY;
 	return 0;
 }
 
@@ -181,12 +187,9 @@ static int plan_new_mount(struct plan_root_builder *root, const struct spec_moun
 			  struct error *err)
 {
 	const struct plan_builder *b = root->b;
-	bool readonly = wants_readonly(&o->attributes);
+	bool readonly = wants_readonly(&op->attributes);
 	int r;
 
-	if (!mount->type || !mount->type[0])
-		return error_set(err, EINVAL,
-				 "neither a type nor the option bind or rbind is given");
 	if (is_type(mount->type, "bind"))
 		return error_set(err, EINVAL,
 				 "type \"bind\" needs the option bind or rbind as well");
@@ -245,6 +248,7 @@ static int plan_mount(struct plan_root_builder *root, const struct spec_mount *m
 	}
 	if (o.bind)
 		return plan_bind(root, mount, &o, op, err);
+	fold_recursive(&op->attributes);
 	if (is_type(mount->type, "cgroup") || is_type(mount->type, "cgroup2")) {
 		plan_cgroup_mount(root, &o, op);
 		return 0;

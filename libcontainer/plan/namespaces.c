@@ -62,12 +62,6 @@ static int user_namespace(const struct plan_builder *b, struct plan_namespaces *
 			"linux.namespaces: rootless container requires user namespaces");
 	if (!ns->new_userns)
 		return 0;
-	if (lin->n_uid_mappings == 0 || lin->n_gid_mappings == 0)
-		return error_set(
-			err, EINVAL,
-			"linux.%s: user namespaces enabled, but no namespace path to join "
-			"nor mappings to apply specified",
-			lin->n_uid_mappings == 0 ? "uidMappings" : "gidMappings");
 	ns->uid_map = plan_id_map_text(b->arena, lin->uid_mappings, lin->n_uid_mappings);
 	ns->gid_map = plan_id_map_text(b->arena, lin->gid_mappings, lin->n_gid_mappings);
 	if (!ns->uid_map || !ns->gid_map)
