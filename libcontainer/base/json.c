@@ -135,6 +135,12 @@ static int scan_escape(const struct parser *parser, size_t offset, size_t *ret_l
 	return 0;
 }
 
+/* The bytes that the scan has to look at: most of a file is plain text between them. */
+static const bool is_special[256] = {
+	['"'] = true, ['\\'] = true, ['{'] = true, ['}'] = true,
+	['['] = true, [']'] = true,  [','] = true, [0x80 ... 0xff] = true,
+};
+
 /* Follows strings and brackets only as far as the limits need; whether it is JSON, yajl says. */
 static int scan(const struct parser *parser)
 {
@@ -147,6 +153,9 @@ static int scan(const struct parser *parser)
 		return error_set(parser->err, EFBIG, "%s: larger than %zu bytes", parser->name,
 				 JSON_SIZE_MAX);
 	for (i = 0; i < parser->length; i += step) {
+		step = 1;
+		if (!is_special[(unsigned char)text[i]])
+			continue;
 		step = json_utf8_length(text + i, parser->length - i);
 		if (step == 0)
 			return refuse(parser, EINVAL, i, "not valid UTF-8");

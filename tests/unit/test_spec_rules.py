@@ -103,6 +103,7 @@ RULES = [
     rule("103", {"process/cwd": "x"}, "process.cwd: Cwd must be an absolute path"),
     rule("105", {"process/args": GONE}, "process.args: args must not be empty"),
     rule("105", {"process/args": []}, "process.args: args must not be empty"),
+    rule("105", {"process/args": ["sh", ""]}),
     rule("107", {"process/rlimits": [{"type": "RLIMIT_CORE", "soft": 1}]},
          "process.rlimits[0].hard: is required"),
     rule("107 109", {"process/rlimits": [{"type": "RLIMIT_CORE", "soft": 2, "hard": 1}]},
