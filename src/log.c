@@ -44,6 +44,7 @@ int log_open(struct log *log, const char *target, struct error *err)
 	return 0;
 }
 
+/* RFC 3339, UTC. */
 static void name_time(char *text, size_t size)
 {
 	struct timespec now;
@@ -51,7 +52,9 @@ static void name_time(char *text, size_t size)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
-	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	/* not strftime(3), which reads /etc/localtime also for a time that has no zone */
+	snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900,
+		 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 /* @text as a quoted word: quotes, backslashes and control characters are escaped as Go does. */
@@ -84,7 +87,7 @@ static void write_line(int fd, const char *text, size_t length)
 
 static void log_text(int fd, const char *level, const char *text)
 {
-	char line[2 * ERROR_TEXT_MAX + 128], now[32];
+	char line[2 * ERROR_TEXT_MAX + 128], now[96];
 	_cleanup_file_ FILE *file = fmemopen(line, sizeof line, "w");
 
 	if (!file)
@@ -100,7 +103,7 @@ static void log_text(int fd, const char *level, const char *text)
 static void log_json(int fd, const char *level, const char *text)
 {
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
-	char line[6 * ERROR_TEXT_MAX + 256], now[32]; /* \u00XX: six bytes for one */
+	char line[6 * ERROR_TEXT_MAX + 256], now[96]; /* \u00XX: six bytes for one */
 	struct error err = ERROR_INIT;
 	const char *object;
 	size_t length;

@@ -33,6 +33,10 @@ struct plan_options {
 	bool detached; /* create, or run --detach: no one stays to serve a terminal */
 	const char *console_socket; /* --console-socket, or NULL */
 	unsigned preserve_fds; /* --preserve-fds: how many descriptors from 3 on are kept */
+	/* Sockets that systemd passed to the caller (sd_listen_fds(3)): they come first and are kept as well,
+	 * and the container's environment speaks of them. */
+	unsigned listen_fds;
+	const char *listen_fdnames; /* LISTEN_FDNAMES, or NULL */
 };
 
 /* ---- namespaces ---- */

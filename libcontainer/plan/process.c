@@ -41,29 +41,64 @@ static void deduplicate(const char *const *env, size_t n, bool *ret_keep, const 
 	}
 }
 
+#define LISTEN_VARIABLES 3
+
+/* What the container's environment says of the sockets that it gets (contract 3); its init is process 1 of
+ * what it sees, whatever its number. Behind the configuration's variables, so that they win.
+ * @env: has room for LISTEN_VARIABLES more. Returns how many there are then, or -errno. */
+static int add_listen_variables(const struct plan_builder *b, const char **env, size_t n,
+				struct error *err)
+{
+	const struct plan_options *options = b->options;
+	const char *fds, *names;
+
+	if (options->listen_fds == 0)
+		return (int)n;
+	fds = arena_printf(b->arena, "LISTEN_FDS=%u", options->listen_fds);
+	if (!fds)
+		return error_oom(err);
+	env[n++] = fds;
+	env[n++] = "LISTEN_PID=1";
+	if (options->listen_fdnames) {
+		names = arena_printf(b->arena, "LISTEN_FDNAMES=%s", options->listen_fdnames);
+		if (!names)
+			return error_oom(err);
+		env[n++] = names;
+	}
+	return (int)n;
+}
+
 static int environment(const struct plan_builder *b, struct plan_process *p, struct error *err)
 {
 	const struct spec_process *process = b->spec->process;
-	const char **env, **table;
-	size_t slots = 16, i;
+	size_t room = process->n_env + LISTEN_VARIABLES + 1, slots = 16, n, i;
+	const char **given, **env, **table;
 	bool *keep;
+	int r;
 
-	while (slots < process->n_env * 2)
+	while (slots < room * 2)
 		slots *= 2;
-	env = arena_array(b->arena, process->n_env + 1, sizeof *env);
+	given = arena_array(b->arena, room, sizeof *given);
+	env = arena_array(b->arena, room, sizeof *env);
 	table = arena_array(b->arena, slots, sizeof *table);
-	keep = arena_array(b->arena, process->n_env + 1, sizeof *keep);
-	if (!env || !table || !keep)
+	keep = arena_array(b->arena, room, sizeof *keep);
+	if (!given || !env || !table || !keep)
 		return error_oom(err);
-	deduplicate(process->env, process->n_env, keep, table, slots);
+	for (i = 0; i < process->n_env; i++)
+		given[i] = process->env[i];
+	r = add_listen_variables(b, given, process->n_env, err);
+	if (r < 0)
+		return r;
+	n = (size_t)r;
+	deduplicate(given, n, keep, table, slots);
 	p->home_missing = true;
-	for (i = 0; i < process->n_env; i++) {
+	for (i = 0; i < n; i++) {
 		/* an empty HOME counts as none */
-		if (!keep[i] || strcmp(process->env[i], "HOME=") == 0)
+		if (!keep[i] || strcmp(given[i], "HOME=") == 0)
 			continue;
-		if (strncmp(process->env[i], "HOME=", 5) == 0)
+		if (strncmp(given[i], "HOME=", 5) == 0)
 			p->home_missing = false;
-		env[p->n_env++] = process->env[i];
+		env[p->n_env++] = given[i];
 	}
 	p->env = env;
 	return 0;
@@ -182,7 +217,7 @@ int plan_process(const struct plan_builder *b, struct error *err)
 
 	/* callers depend on this default, whatever their own umask is (contract 7.11) */
 	p->umask = 0022;
-	p->preserve_fds = b->options->preserve_fds;
+	p->preserve_fds = b->options->listen_fds + b->options->preserve_fds;
 	p->hostname = b->spec->hostname;
 	p->domainname = b->spec->domainname;
 	p->n_sysctls = b->lin->n_sysctl;

@@ -14,6 +14,9 @@
 #include "base/fd.h"
 #include "kernel/procfs.h"
 
+/* As many as --preserve-fds takes. */
+#define LISTEN_FDS_MAX (1 << 20)
+
 static int resolve_bundle(struct verb_context *context, const char *given,
 			  struct prepared *prepared, struct error *err)
 {
@@ -56,6 +59,26 @@ static unsigned probe_wishes(const struct spec *spec)
 	return 0;
 }
 
+/* The sockets that systemd, or an engine in its place, passes to this very process (sd_listen_fds(3)). A
+ * LISTEN_PID of another process means that they were not for us. */
+static int count_listen_fds(unsigned *ret_count, struct error *err)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	unsigned long count;
+	char *end;
+
+	*ret_count = 0;
+	if (!pid || !fds || strtoul(pid, &end, 10) != (unsigned long)getpid() || *end != '\0')
+		return 0;
+	errno = 0;
+	count = strtoul(fds, &end, 10);
+	if (*fds < '0' || *fds > '9' || *end != '\0' || errno != 0 || count > LISTEN_FDS_MAX)
+		return error_set(err, EINVAL, "LISTEN_FDS: \"%s\" is no number of descriptors",
+				 fds);
+	*ret_count = (unsigned)count;
+	return 0;
+}
+
 static int plan(struct verb_context *context, const struct verb_create_options *options,
 		bool detached, struct prepared *prepared, struct error *err)
 {
@@ -83,7 +106,11 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.detached = detached,
 		.console_socket = options->console_socket,
 		.preserve_fds = options->preserve_fds,
+		.listen_fdnames = getenv("LISTEN_FDNAMES"),
 	};
+	r = count_listen_fds(&prepared->options.listen_fds, err);
+	if (r < 0)
+		return r;
 	return plan_build(prepared->spec, &prepared->caps, &prepared->options, context->arena,
 			  &prepared->plan, err);
 }

@@ -476,6 +476,29 @@ def test_pid_file(runtime):
     assert not os.path.exists(f"{container.bundle}/.pid")
 
 
+@promise("contract:3", "contract:9")
+@pytest.mark.parametrize("own, more", [(True, []), (True, ["--preserve-fds", "1"]), (False, [])])
+def test_listen_fds(runtime, own, more):
+    """Sockets that systemd passes go on to the container, if they are for this process."""
+    container = runtime.container(["/bin/sh", "-c", "env | grep LISTEN | sort; ls /proc/self/fd"])
+    container.config["process"]["env"].append("LISTEN_FDS=old")
+    container.write()
+    words = runtime.argv("run", "--bundle", container.bundle, *more, container.id)
+    done = subprocess.run(
+        ["sh", "-c", f'export LISTEN_PID={"$$" if own else 1}; exec "$@" 3< /dev/null 4< /dev/null', "sh",
+         *words], env=dict(runtime.env, LISTEN_FDS="1", LISTEN_FDNAMES="web"),
+        capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.split()
+    if own:
+        assert lines[:3] == ["LISTEN_FDNAMES=web", "LISTEN_FDS=1", "LISTEN_PID=1"]
+    else:
+        assert lines[:1] == ["LISTEN_FDS=old"]
+    kept = {"3", "4"} if more else {"3"} if own else set()
+    # ls has one descriptor more, for the directory that it reads
+    assert kept | {"0", "1", "2"} <= set(lines) and len(set(lines) & set("0123456789")) == len(kept) + 4
+
+
 # ---- spec, features, plan ----
 
 @promise("contract:5", "CVE-2022-24769")
