@@ -52,9 +52,7 @@ static void name_time(char *text, size_t size)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
-	/* not strftime(3), which reads /etc/localtime also for a time that has no zone */
-	snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900,
-		 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
 /* @text as a quoted word: quotes, backslashes and control characters are escaped as Go does. */
@@ -87,7 +85,7 @@ static void write_line(int fd, const char *text, size_t length)
 
 static void log_text(int fd, const char *level, const char *text)
 {
-	char line[2 * ERROR_TEXT_MAX + 128], now[96];
+	char line[2 * ERROR_TEXT_MAX + 128], now[32];
 	_cleanup_file_ FILE *file = fmemopen(line, sizeof line, "w");
 
 	if (!file)
@@ -103,7 +101,7 @@ static void log_text(int fd, const char *level, const char *text)
 static void log_json(int fd, const char *level, const char *text)
 {
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
-	char line[6 * ERROR_TEXT_MAX + 256], now[96]; /* \u00XX: six bytes for one */
+	char line[6 * ERROR_TEXT_MAX + 256], now[32]; /* \u00XX: six bytes for one */
 	struct error err = ERROR_INIT;
 	const char *object;
 	size_t length;
