@@ -139,7 +139,7 @@ static int stage_personality(struct init_context *context, struct error *err)
 
 static int stage_limits(struct init_context *context, struct error *err)
 {
-	return limits_set(&context->plan->process, err);
+	return limits_check(&context->plan->process, err);
 }
 
 static int stage_no_new_privs(struct init_context *context, struct error *err)
@@ -170,7 +170,7 @@ static const struct {
 	{ "giving standard streams to the user", stage_stdio_owner },
 	{ "closing descriptors", stage_close_descriptors },
 	{ "entering the working directory", stage_working_directory },
-	{ "setting the resource limits", stage_limits },
+	{ "checking the resource limits", stage_limits },
 	{ "setting no_new_privs", stage_no_new_privs },
 	{ "changing identity", stage_identity },
 	{ "entering the working directory as the user", stage_working_directory_as_user },

@@ -27,23 +27,44 @@ void limits_raise(const struct plan_process *plan)
 	}
 }
 
+static int refused(const struct plan_process *plan, size_t i, int code, struct error *err)
+{
+	const struct spec_rlimit *wanted = &plan->rlimits[i];
+
+	error_errno(err, code,
+		    "process.rlimits[%zu]: set %s to soft %" PRIu64 ", hard %" PRIu64, i,
+		    wanted->type, wanted->soft, wanted->hard);
+	if (code == EPERM)
+		error_hint(err, " (raising a hard limit takes CAP_SYS_RESOURCE)");
+	return -err->code;
+}
+
+int limits_check(const struct plan_process *plan, struct error *err)
+{
+	struct rlimit limit;
+	size_t i;
+
+	for (i = 0; i < plan->n_rlimits; i++) {
+		if (getrlimit(plan->rlimits[i].resource, &limit) < 0)
+			return refused(plan, i, errno, err);
+		if (plan->rlimits[i].hard > limit.rlim_max)
+			return refused(plan, i, EPERM, err);
+	}
+	return 0;
+}
+
 int limits_set(const struct plan_process *plan, struct error *err)
 {
 	struct rlimit limit;
 	size_t i;
 
 	for (i = 0; i < plan->n_rlimits; i++) {
-		const struct spec_rlimit *wanted = &plan->rlimits[i];
-
-		limit = (struct rlimit){ .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
-		if (setrlimit(wanted->resource, &limit) == 0)
-			continue;
-		error_errno(err, errno,
-			    "process.rlimits[%zu]: set %s to soft %" PRIu64 ", hard %" PRIu64,
-			    i, wanted->type, wanted->soft, wanted->hard);
-		if (err->code == EPERM)
-			error_hint(err, " (raising a hard limit takes CAP_SYS_RESOURCE)");
-		return -err->code;
+		limit = (struct rlimit){
+			.rlim_cur = plan->rlimits[i].soft,
+			.rlim_max = plan->rlimits[i].hard,
+		};
+		if (setrlimit(plan->rlimits[i].resource, &limit) < 0)
+			return refused(plan, i, errno, err);
 	}
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "kernel/process.h"
 #include "process/channel.h"
 #include "process/hooks.h"
+#include "process/limits.h"
 
 /* Tells the creator that all stands and waits until it has recorded the container. From then on this process
  * no longer dies with it; in between, the end of the channel says that it died. */
@@ -138,6 +139,9 @@ int standby_run(struct init_context *context, struct error *err)
 	r = process_cloexec_from(3 + plan->preserve_fds);
 	if (r < 0)
 		return error_errno(err, -r, "close_range");
+	r = limits_set(plan, err);
+	if (r < 0)
+		return r;
 	r = confine(context, err);
 	if (r < 0)
 		return r;
