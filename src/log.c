@@ -85,7 +85,7 @@ static void write_line(int fd, const char *text, size_t length)
 
 static void log_text(int fd, const char *level, const char *text)
 {
-	char line[2 * ERROR_TEXT_MAX + 128], now[32];
+	char line[4 * ERROR_TEXT_MAX + 128], now[32]; /* \xXX: four bytes for one */
 	_cleanup_file_ FILE *file = fmemopen(line, sizeof line, "w");
 
 	if (!file)

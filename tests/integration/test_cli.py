@@ -174,6 +174,15 @@ def test_log_text_file(runtime):
     assert re.fullmatch(rf'time="{TIME}" level=error msg="unknown signal \\"a\\"b\\""\n', text)
 
 
+@promise("contract:4")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_log_of_the_longest_text(runtime, form):
+    result = runtime.call("kill", "none", "\x01" * 5000, globals_=["--log-format", form])
+    assert result.rc == 1 and "unknown signal" in result.err and result.err.endswith("\n")
+    if form == "json":
+        assert json.loads(result.err)["level"] == "error"
+
+
 @promise("contract:4", "contract:9")
 def test_success_logs_nothing(runtime):
     path = f"{runtime.directory}/log"
