@@ -107,13 +107,13 @@ static int confine(struct init_context *context, struct error *err)
 	if (!context->seccomp)
 		return 0;
 	if (plan->no_new_privs)
-		return seccomp_load(context->seccomp, err);
+		return seccomp_install(context->seccomp, err);
 	loading.set[PLAN_CAP_PERMITTED] |= UINT64_C(1) << CAP_SYS_ADMIN;
 	loading.set[PLAN_CAP_EFFECTIVE] |= UINT64_C(1) << CAP_SYS_ADMIN;
 	r = confine_capabilities(&loading, err);
 	if (r < 0)
 		return r;
-	r = seccomp_load(context->seccomp, err);
+	r = seccomp_install(context->seccomp, err);
 	if (r < 0)
 		return r;
 	return confine_capabilities(&plan->capabilities, err);

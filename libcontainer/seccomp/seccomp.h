@@ -19,13 +19,14 @@ struct seccomp_program {
 };
 
 /* Compiles linux.seccomp.
- * @ret_program: in the arena. Unknown names of system calls are skipped with a debug line; an
+ * @spec: NULL gives an empty program. @ret_program: in the arena. Unknown names of system calls are skipped with a debug line; an
  * architecture that the linked libseccomp does not know is ENOTSUP and names the version. */
 int seccomp_compile(const struct spec_seccomp *spec, struct arena *arena,
 		    struct seccomp_program *ret_program, struct error *err) _must_check_;
 
-/* Installs the program for the calling process, for good. Needs no_new_privs or CAP_SYS_ADMIN. */
-int seccomp_load(const struct seccomp_program *program, struct error *err) _must_check_;
+/* Installs the program for the calling process, for good. Needs no_new_privs or CAP_SYS_ADMIN. An empty
+ * program does nothing. (libseccomp has taken the name seccomp_load.) */
+int seccomp_install(const struct seccomp_program *program, struct error *err) _must_check_;
 
 /* The members of features.linux.seccomp: actions, operators, archs, knownFlags, supportedFlags. */
 void seccomp_features(struct json_writer *writer);
