@@ -69,7 +69,7 @@ def runtime_path(build_directory):
         pytest.fail(f"there is no {path}: build first (ninja -C build), or set TARE_RUNTIME")
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     if done.returncode or "version" not in done.stdout:
-        pytest.skip(f"{path} has no verbs yet (--version says nothing)")
+        pytest.fail(f"{path} --version: exit status {done.returncode}: {done.stdout}{done.stderr}")
     return os.path.abspath(path)
 
 
