@@ -4,6 +4,7 @@
  * is never called, so strerror() is stable. */
 #include "base/error.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,12 +36,19 @@ int error_set(struct error *err, int code, const char *format, ...)
 
 int error_errno(struct error *err, int code, const char *format, ...)
 {
+	size_t length;
 	va_list ap;
 
 	va_start(ap, format);
 	error_vset(err, code, format, ap);
 	va_end(ap);
-	return error_hint(err, ": %s", error_errno_text(err->code));
+	length = strnlen(err->text, sizeof err->text - 1);
+	error_hint(err, ": %s", error_errno_text(err->code));
+	length += 2;
+	/* "No such file" becomes "no such file", but a word of capitals stays as it is */
+	if (length + 1 < sizeof err->text && islower((unsigned char)err->text[length + 1]))
+		err->text[length] = (char)tolower((unsigned char)err->text[length]);
+	return -err->code;
 }
 
 int error_at(struct error *err, const char *format, ...)

@@ -30,7 +30,8 @@ struct error {
  * Returns -code, so that a caller can `return error_set(...)`. A longer text is cut. */
 int error_set(struct error *err, int code, const char *format, ...) _printf_(3, 4);
 
-/* The same for a failed system call: ": " and the kernel's word for @code are appended. */
+/* The same for a failed system call: ": " and the kernel's word for @code are appended, beginning in lower
+ * case: engines tell errors apart by "no such file or directory" (contract 12), with its case. */
 int error_errno(struct error *err, int code, const char *format, ...) _printf_(3, 4);
 
 /* Puts "<format>: " in front of the text: where it happened. Does nothing when err->code is 0.

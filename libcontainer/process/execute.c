@@ -3,7 +3,6 @@
  * descriptor, only if it is a regular file, and only for HOME; ids are never looked up in it. */
 #include "process/execute.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,18 +16,6 @@
 
 #define PASSWD_MAX ((size_t)1 << 20)
 #define DEFAULT_PATH "/bin:/usr/bin"
-
-/* The kernel's word for an errno in lower case, as the messages that engines match have it. */
-static const char *lower_errno(int code, char *text, size_t size)
-{
-	size_t i;
-
-	strncpy(text, error_errno_text(code), size - 1);
-	text[size - 1] = '\0';
-	for (i = 0; text[i]; i++)
-		text[i] = (char)tolower((unsigned char)text[i]);
-	return text;
-}
 
 static const char *environment_value(const struct plan_process *plan, const char *name)
 {
@@ -60,8 +47,6 @@ static int check_program(const char *path)
 
 static int refuse(const char *name, const char *path, int code, struct error *err)
 {
-	char text[128];
-
 	if (code == ETXTBSY)
 		return error_set(
 			err, EACCES,
@@ -69,10 +54,8 @@ static int refuse(const char *name, const char *path, int code, struct error *er
 			"executable",
 			name);
 	if (code == EISDIR || code == EACCES)
-		return error_set(err, code, "exec: \"%s\": %s", name,
-				 lower_errno(code, text, sizeof text));
-	return error_set(err, code, "exec: \"%s\": stat %s: %s", name, path,
-			 lower_errno(code, text, sizeof text));
+		return error_errno(err, code, "exec: \"%s\"", name);
+	return error_errno(err, code, "exec: \"%s\": stat %s", name, path);
 }
 
 static int search_path(const char *name, const char *path, struct arena *arena,

@@ -16,9 +16,9 @@ static void says_where_in_front_of_what(void **state)
 	(void)state;
 	assert_int_equal(error_errno(&err, EPERM, "mount %s", "proc"), -EPERM);
 	assert_int_equal(error_at(&err, "mounts[%d]", 3), -EPERM);
-	assert_string_equal(err.text, "mounts[3]: mount proc: Operation not permitted");
+	assert_string_equal(err.text, "mounts[3]: mount proc: operation not permitted");
 	error_hint(&err, " (hint)");
-	assert_string_equal(err.text, "mounts[3]: mount proc: Operation not permitted (hint)");
+	assert_string_equal(err.text, "mounts[3]: mount proc: operation not permitted (hint)");
 }
 
 static void adds_nothing_to_success(void **state)
