@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
+#include "base/table.h"
 #include "base/trace.h"
 #include "kernel/mountfd.h"
 #include "kernel/procfs.h"
@@ -21,6 +22,9 @@
 
 #ifndef MS_I_VERSION
 #define MS_I_VERSION (1 << 23)
+#endif
+#ifndef MS_LAZYTIME
+#define MS_LAZYTIME (1 << 25)
 #endif
 #define LEGACY_NOSYMFOLLOW 256 /* MS_NOSYMFOLLOW: Linux 5.10 */
 #define LEGACY_DATA_MAX 4096 /* mount(2) reads at most one page */
@@ -118,6 +122,10 @@ static int create_failed(int context, const struct assembly *assembly, const str
 	if (code == EPERM && assembly->plan->in_userns && is_type(op, "proc"))
 		error_hint(err, " (in a user namespace proc needs a new pid namespace, and a "
 				"/proc outside that nothing is mounted over)");
+	if (code == EINVAL && assembly->plan->in_userns && op->n_layers)
+		error_hint(err,
+			   " (a layer may have mounts below it, which a user namespace must "
+			   "not uncover)");
 	return -code;
 }
 
@@ -190,9 +198,22 @@ static unsigned long legacy_flags(const struct plan_attributes *attributes)
 	return flags;
 }
 
+/* The options of every file system, which are flags of mount(2); its data must not name them. */
+static const struct table_entry legacy_words[] = {
+	{ "sync", MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC },
+	{ "lazytime", MS_LAZYTIME },
+	{ "mand", MS_MANDLOCK },
+	{ "async", 0 },
+	{ "nolazytime", 0 },
+	{ "nomand", 0 },
+};
+
 /* Joins the options by commas for mount(2); one with a comma in it can't be said that way. */
-static int legacy_data(const struct plan_op *op, char *data, struct error *err)
+static int legacy_data(const struct plan_op *op, char *data, unsigned long *flags,
+		       struct error *err)
 {
+	const struct table_entry *word;
 	size_t length = 0, i;
 	int n;
 
@@ -200,6 +221,11 @@ static int legacy_data(const struct plan_op *op, char *data, struct error *err)
 	for (i = 0; i < op->n_fs_options; i++) {
 		const struct plan_fs_option *option = &op->fs_options[i];
 
+		word = table_find(legacy_words, ELEMENTS_OF(legacy_words), option->key);
+		if (word && !option->value) {
+			*flags |= word->value;
+			continue;
+		}
 		n = snprintf(data + length, LEGACY_DATA_MAX - length, "%s%s%s%s", i ? "," : "",
 			     option->key, option->value ? "=" : "",
 			     option->value ? option->value : "");
@@ -223,7 +249,7 @@ static int mount_legacy(const struct assembly *assembly, const struct plan_op *o
 
 	if (op->n_layers || op->copy_up)
 		return error_set(err, ENOTSUP, "this kernel lacks fsopen(2)");
-	r = legacy_data(op, data, err);
+	r = legacy_data(op, data, &flags, err);
 	if (r < 0)
 		return r;
 	proc = procfs_open(err);

@@ -102,15 +102,20 @@ def capability_names(bits):
 
 
 def parse_mountinfo(text):
-    """Rows of /proc/self/mountinfo: {mount point: row}; of stacked mounts the uppermost."""
-    rows = {}
+    """Rows of /proc/self/mountinfo: {mount point: row}; of stacked mounts the uppermost, which is the
+    one that is no other's parent: the kernel lists them by age, and a bind may be older than what it
+    covers."""
+    rows, stacked = {}, {}
     for line in text.splitlines():
         left, right = line.split(" - ", 1)
         fields, (kind, source, super_options) = left.split(), right.split(" ", 2)
-        rows[fields[4]] = {"id": int(fields[0]), "parent": int(fields[1]), "root": fields[3],
-                           "options": fields[5].split(","), "propagation": fields[6:],
-                           "type": kind, "source": source,
-                           "super_options": super_options.split(",")}
+        row = {"id": int(fields[0]), "parent": int(fields[1]), "root": fields[3],
+               "options": fields[5].split(","), "propagation": fields[6:], "type": kind,
+               "source": source, "super_options": super_options.split(",")}
+        stacked.setdefault(fields[4], []).append(row)
+    for point, mounts in stacked.items():
+        covered = {row["parent"] for row in mounts if row["parent"] != row["id"]}
+        rows[point] = next((row for row in reversed(mounts) if row["id"] not in covered), mounts[-1])
     return rows
 
 
