@@ -49,13 +49,19 @@ void controllers_collect(const struct plan_cgroup *plan, struct controllers *ret
 		add(ret_controllers, &plan->late_writes[i]);
 }
 
-/* What /proc/cgroups says of a controller. Its names differ from cgroup2's in one case. */
+/* The name on cgroup v1, and so in /proc/cgroups and for cgroup_no_v1=. */
+static const char *v1_name(const char *controller)
+{
+	return strcmp(controller, "io") == 0 ? "blkio" : controller;
+}
+
+/* What /proc/cgroups says of a controller. */
 enum knowledge { NOT_IN_KERNEL, DISABLED_AT_BOOT, BOUND_TO_V1, ON_CGROUP2, UNKNOWN };
 
 static enum knowledge ask_kernel(const char *controller)
 {
 	_cleanup_file_ FILE *file = fopen("/proc/cgroups", "re");
-	const char *v1 = strcmp(controller, "io") == 0 ? "blkio" : controller;
+	const char *v1 = v1_name(controller);
 	char line[256], *rest, *name, *hierarchy, *enabled;
 
 	if (!file)
@@ -81,7 +87,7 @@ static int missing(const char *controller, const char *path, struct error *err)
 		return error_set(err, ENOTSUP,
 				 "the controller %s is bound to a cgroup v1 hierarchy, so it "
 				 "cannot be used on cgroup2 (boot with cgroup_no_v1=%s)",
-				 controller, controller);
+				 controller, v1_name(controller));
 	case DISABLED_AT_BOOT:
 		return error_set(err, ENOTSUP,
 				 "the controller %s is disabled on the kernel's command line "
