@@ -27,6 +27,13 @@ int op_at(struct error *err, const struct plan_op *op);
 /* A new file system, by fsopen(2). */
 int filesystem_perform(struct assembly *assembly, const struct plan_op *op,
 		       struct error *err) _must_check_;
+/* The same by mount(2), for what fsconfig(2) can't say. @target: descriptor of the place. */
+int filesystem_mount2(const struct assembly *assembly, const struct plan_op *op, int target,
+		      struct error *err) _must_check_;
+
+/* linux.mountLabel: only where SELinux is active, and only on file systems that take a context. */
+bool filesystem_takes_label(const struct assembly *assembly, const struct plan_op *op);
+
 /* A bind mount of a source that was opened before. */
 int bind_perform(struct assembly *assembly, const struct plan_op *op,
 		 struct error *err) _must_check_;
