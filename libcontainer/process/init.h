@@ -22,6 +22,7 @@ struct init_context {
 	int root; /* the container's root while it is assembled */
 	int terminal; /* the pty's peer; -1: none */
 	bool in_cwd; /* the working directory could be entered as root */
+	bool setgroups_denied; /* by the user namespace, joined or inherited from */
 	const char *program; /* what args[0] was found to be */
 	char *const *environment;
 	struct arena *arena; /* what the init itself allocates */

@@ -61,9 +61,12 @@ int stage_become_root(struct init_context *context, struct error *err)
 	if (setresgid(0, 0, 0) < 0)
 		return error_errno(err, errno, "setresgid (is group 0 mapped?)");
 	if (!plan->deny_setgroups && setgroups(0, NULL) < 0) {
-		if (errno != EPERM || plan->new_userns)
+		if (errno != EPERM)
 			return error_errno(err, errno, "setgroups");
-		trace_debug("setgroups is denied in the joined user namespace");
+		/* a joined user namespace, or a new one in one of that kind: "deny" is inherited
+		 * (user_namespaces(7)) */
+		trace_debug("setgroups is denied in the user namespace");
+		context->setgroups_denied = true;
 	}
 	if (setresuid(0, 0, 0) < 0)
 		return error_errno(err, errno, "setresuid (is user 0 mapped?)");

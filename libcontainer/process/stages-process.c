@@ -186,7 +186,9 @@ int stage_identity(struct init_context *context, struct error *err)
 	struct plan_capabilities until_start = plan->capabilities;
 	int r;
 
-	r = confine_identity(plan, !context->plan->namespaces.deny_setgroups, err);
+	r = confine_identity(
+		plan, !context->plan->namespaces.deny_setgroups && !context->setgroups_denied,
+		err);
 	if (r < 0)
 		return r;
 	if (context->seccomp && !plan->no_new_privs)
