@@ -3,6 +3,7 @@
  * the initial cgroup namespace takes 7 ms), so the container's own directory is bound, read-only
  * (CVE-2023-25809). When neither is possible, an empty read-only tmpfs stands there. */
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/cleanup.h"
 #include "base/trace.h"
@@ -57,6 +58,30 @@ static int make_empty(struct error *err)
 	return r;
 }
 
+/* The own cgroup, read-only. A mount can be attached once; a second entry gets a clone. */
+static int bind_own(struct assembly *assembly, const struct plan_op *op, int *ret_own,
+		    struct error *err)
+{
+	const struct plan_attributes read_only = {
+		.set = op->attributes.set,
+		.recursive_set = TARE_MOUNT_ATTR_RDONLY,
+		.propagation = op->attributes.propagation,
+		.propagation_recursive = op->attributes.propagation_recursive,
+	};
+	int mount = assembly->sources->cgroup, r;
+
+	if (assembly->cgroup_attached)
+		mount = *ret_own = mountfd_open_tree(mount, "",
+						     TARE_OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (mount < 0)
+		return op_failed(err, -mount, "clone the container's cgroup");
+	r = attributes_apply(mount, &read_only, assembly->plan->host_propagation, err);
+	if (r < 0)
+		return r;
+	assembly->cgroup_attached = true;
+	return mount;
+}
+
 /* Makes the mount; borrowed from the sources when it is the caller's clone. */
 static int make_mount(struct assembly *assembly, const struct plan_op *op, int *ret_own,
 		      struct error *err)
@@ -74,18 +99,8 @@ static int make_mount(struct assembly *assembly, const struct plan_op *op, int *
 			return r;
 		error_ignore(err, "no right to mount cgroup2: the own cgroup is bound");
 	}
-	if (assembly->sources->cgroup >= 0) {
-		const struct plan_attributes read_only = {
-			.set = op->attributes.set,
-			.recursive_set = TARE_MOUNT_ATTR_RDONLY,
-			.propagation = op->attributes.propagation,
-			.propagation_recursive = op->attributes.propagation_recursive,
-		};
-
-		r = attributes_apply(assembly->sources->cgroup, &read_only,
-				     assembly->plan->host_propagation, err);
-		return r < 0 ? r : assembly->sources->cgroup;
-	}
+	if (assembly->sources->cgroup >= 0)
+		return bind_own(assembly, op, ret_own, err);
 	trace_debug("\"%s\": neither cgroup2 nor the own cgroup can be mounted: an empty tmpfs",
 		    op->target);
 	r = make_empty(err);

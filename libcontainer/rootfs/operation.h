@@ -12,6 +12,7 @@ struct assembly {
 	/* The first mask of each kind that was attached; later ones are clones of it. Borrowed from
 	 * sources, or owned (owned_null), or -1 while there is none. */
 	int null_mask, owned_null, directory_mask;
+	bool cgroup_attached; /* sources->cgroup is in the tree: a further one is a clone of it */
 	/* The index of the operation in plan->ops, for sources->userns. */
 	size_t index;
 };

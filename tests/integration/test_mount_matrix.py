@@ -119,6 +119,10 @@ def with_devices(_bundle, config):
                                    "uid": 3, "gid": 4}]
 
 
+def without_cgroup_namespace(_bundle, config):
+    config["linux"]["namespaces"] = [x for x in config["linux"]["namespaces"] if x["type"] != "cgroup"]
+
+
 def id_map(options, uid=((0, 2000, 100),), **how):
     """A bind with maps of its own."""
     made = bind(options, **how)
@@ -187,6 +191,9 @@ ROWS += [
     flags("ramfs", "nosuid", "nosuid", modes=("root",)),  # not for user namespaces
     row("cgroup ro", [entry("cgroup", "ro nosuid")], {"/x": "cgroup2 ro nosuid"}),
     row("cgroup rw", [entry("cgroup", "nodev")], {"/x": "cgroup2 rw nodev"}),
+    row("cgroup of the host's namespace is read-only", [entry("cgroup", "nosuid")],
+        {"/x": "cgroup2 ro nosuid", "/sys/fs/cgroup": "cgroup2 ro"}, change=without_cgroup_namespace,
+        promises=("CVE-2023-25809",)),
     row("cgroup2", [entry("cgroup2", "noexec")], {"/x": "cgroup2 noexec"}),
     row("overlay", [entry("overlay", "lowerdir=SOURCES/dir2,upperdir=SOURCES/upper,workdir=SOURCES/work")],
         {"/x": "overlay rw"}, promises=("spec:99",)),

@@ -274,8 +274,8 @@ static void open_and_clone(const struct row *row, struct world *world)
 {
 	uint64_t flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET |
 			 (row->userns ? CLONE_NEWUSER | CLONE_NEWCGROUP : 0);
-	_cleanup_(rootfs_sources_close) struct rootfs_sources sources = ROOTFS_SOURCES_INIT;
 	_cleanup_arena_ struct arena *arena = arena_new();
+	_cleanup_(rootfs_sources_close) struct rootfs_sources sources = ROOTFS_SOURCES_INIT;
 	struct error err = ERROR_INIT;
 	_cleanup_fd_ int pidfd = -1;
 	int go[2], report[2], status;
