@@ -73,10 +73,11 @@ class View:
     def cgroup2(self):
         """Where the cgroup2 hierarchy can be reached from the tests, or None."""
         root = f"/proc/{self.holder.pid}/root" if self.holder else ""
+        table = f"/proc/{self.holder.pid}/mountinfo" if self.holder else "/proc/thread-self/mountinfo"
+        mounted = {point for point, _ in mount_points(("cgroup2",), table)}
         for point in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
-            if os.path.exists(f"{root}{point}/cgroup.controllers") or \
-                    os.path.exists(f"{root}{point}/cgroup.procs") and \
-                    not os.path.exists(f"{root}{point}/tasks"):
+            # a mount that another one covers is still in the table
+            if point in mounted and os.path.exists(f"{root}{point}/cgroup.procs"):
                 return root + point
         return None
 

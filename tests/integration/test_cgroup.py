@@ -1,0 +1,135 @@
+"""The container's cgroup: where it is, what holds in it, what is refused, and that it goes."""
+import os
+
+import pytest
+
+from tare import eventually, promise, read_text
+
+SLEEP = ["/bin/sleep", "100"]
+
+
+def directory(runtime, path):
+    """A cgroup's directory as the tests can reach it."""
+    base = runtime.view.cgroup2()
+    if not base:
+        pytest.skip("no cgroup2 file system is mounted")
+    return f"{base}/{path.strip('/')}"
+
+
+def bound_to_v1(controller):
+    """Whether cgroup v1 has taken the controller."""
+    if not os.path.exists("/proc/cgroups"):
+        return False
+    lines = [line.split() for line in read_text("/proc/cgroups").splitlines()[1:]]
+    return any(fields[0] == controller and fields[1] != "0" for fields in lines)
+
+
+@promise("spec:178", "spec:183", "spec:213", "spec:214")
+@pytest.mark.parametrize("form", ["/{}", "{}", "//./{}/"])
+def test_place_and_limits(runtime_in_view, form):
+    container = runtime_in_view.container(SLEEP)
+    place = directory(runtime_in_view, container.id)
+    container.config["linux"]["cgroupsPath"] = form.format(container.id)
+    container.config["linux"]["resources"]["unified"] = {"cgroup.max.depth": "3"}
+    container.create()
+    assert read_text(f"{place}/cgroup.procs").split() == [str(container.pid)]
+    assert read_text(f"{place}/cgroup.max.depth") == "3\n"
+    container.start()
+    container.delete("--force")
+    assert not os.path.exists(place)
+
+
+@promise("spec:181", "contract:7.13")
+def test_beside_the_caller_by_default(runtime):
+    container = runtime.container(["/bin/cat", "/proc/self/cgroup"])
+    container.config["linux"]["namespaces"].remove({"type": "cgroup"})
+    own = next(line[3:] for line in read_text("/proc/self/cgroup").splitlines()
+               if line.startswith("0::"))
+    result = container.run()
+    assert f"0::{os.path.dirname(own).rstrip('/')}/{container.id}\n" in result.out
+
+
+@promise("spec:192")
+def test_device_rules_in_order(runtime):
+    """No driver has the device: an open that the filter lets through fails with ENXIO."""
+    container = runtime.container(["/bin/sh", "-c", "cd /dev; mknod a c 4000 1; mknod b c 4000 2; "
+                                                    "cat a; cat b; cat null; echo x > full"])
+    container.config["linux"]["resources"]["devices"] += [
+        {"allow": True, "type": "c", "major": 4000, "access": "rw"},
+        {"allow": False, "type": "c", "major": 4000, "minor": 2, "access": "r"}]
+    for kind in ("bounding", "effective", "permitted"):
+        container.config["process"]["capabilities"][kind] = ["CAP_MKNOD"]
+    result = container.run()
+    assert "'a': No such device or address" in result.err
+    assert "'b': Operation not permitted" in result.err
+    assert "null" not in result.err
+    assert "No space left on device" in result.err
+
+
+@promise("spec:176", "spec:177", "contract:14")
+def test_a_cgroup_in_use_is_refused(runtime):
+    first = runtime.container(SLEEP)
+    first.config["linux"]["cgroupsPath"] = f"/{first.id}"
+    first.create().start()
+    second = runtime.container(SLEEP)
+    second.config["linux"]["cgroupsPath"] = f"/{first.id}"
+    result = second.try_create()
+    assert result.rc == 1
+    assert "container's cgroup is not empty: 1 process(es) found" in result.err
+    assert first.status() == "running"
+
+
+@promise("spec:176", "spec:177", "contract:14")
+def test_a_cgroup_that_was_there(runtime):
+    """A frozen one is refused; an empty one is used, and left where it was."""
+    container = runtime.container(SLEEP)
+    place = directory(runtime, container.id)
+    container.config["linux"]["cgroupsPath"] = f"/{container.id}"
+    os.mkdir(place)
+    try:
+        with open(f"{place}/cgroup.freeze", "w", encoding="ascii") as file:
+            file.write("1")
+        result = container.try_create()
+        assert result.rc == 1
+        assert "container's cgroup unexpectedly frozen" in result.err
+        with open(f"{place}/cgroup.freeze", "w", encoding="ascii") as file:
+            file.write("0")
+        container.create().start()
+        container.delete("--force")
+        assert os.path.isdir(place)
+    finally:
+        eventually(lambda: "populated 0" in read_text(f"{place}/cgroup.events"))
+        os.rmdir(place)
+
+
+@promise("spec:215")
+def test_a_missing_controller_is_named(runtime):
+    if not bound_to_v1("pids"):
+        pytest.skip("cgroup v1 has not taken the controller pids here")
+    container = runtime.container(SLEEP)
+    container.config["linux"]["resources"]["pids"] = {"limit": 10}
+    result = container.try_create()
+    assert result.rc == 1
+    assert "linux.resources.pids.limit: the controller pids is bound to a cgroup v1" in result.err
+
+
+@promise("spec:182")
+@pytest.mark.parametrize("path", ["/../x", "a/../../b", "/"])
+def test_bad_places_are_refused(runtime, path):
+    container = runtime.container(SLEEP)
+    container.config["linux"]["cgroupsPath"] = path
+    result = container.try_create()
+    assert result.rc == 1
+    assert "linux.cgroupsPath" in result.err
+
+
+@promise("spec:112", "spec:113", "contract:14")
+def test_capabilities_that_cannot_be_given_are_warned_about(runtime):
+    container = runtime.container(["/bin/echo", "done"])
+    for kind in ("bounding", "effective", "permitted"):
+        container.config["process"]["capabilities"][kind] = ["CAP_KILL", "CAP_TELEPORT"]
+    container.config["process"]["capabilities"]["ambient"] = ["CAP_KILL"]
+    result = container.run()
+    assert (result.rc, result.out) == (0, "done\n")
+    assert "ignoring unknown or unavailable capabilities: [CAP_TELEPORT]" in result.err
+    assert "can't raise ambient capability CAP_KILL: " in result.err
