@@ -1,8 +1,6 @@
 /* tare create: makes a container that waits for start. Words in, one call, no policy: the story is in
  * verbs/create.c. The failure's text carries the prefix that engines know from other runtimes, since they
  * show it to people as it stands. */
-#include <errno.h>
-
 #include "base/cleanup.h"
 #include "command.h"
 
@@ -28,9 +26,7 @@ int cmd_create(struct tare *tare, int argc, char **argv, struct error *err)
 	if (r <= 0)
 		return r;
 	wanted.id = operands.values[0];
-	r = wanted.pidfd_socket
-		    ? error_set(err, ENOTSUP, "not supported yet: --pidfd-socket")
-		    : verb_context_open(&tare->settings, true, tare->arena, &context, err);
+	r = verb_context_open(&tare->settings, true, tare->arena, &context, err);
 	if (r == 0)
 		r = verb_create(&context, &wanted, err);
 	if (r < 0)

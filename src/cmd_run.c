@@ -1,7 +1,6 @@
 /* tare run: creates a container, starts it and, unless detached, waits for its end and deletes it. The exit
  * status is the program's, or 128 and the number of the signal that ended it. The story is in
  * verbs/run.c. */
-#include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -36,9 +35,7 @@ int cmd_run(struct tare *tare, int argc, char **argv, struct error *err)
 	if (r <= 0)
 		return r;
 	wanted.id = operands.values[0];
-	r = wanted.pidfd_socket
-		    ? error_set(err, ENOTSUP, "not supported yet: --pidfd-socket")
-		    : verb_context_open(&tare->settings, true, tare->arena, &context, err);
+	r = verb_context_open(&tare->settings, true, tare->arena, &context, err);
 	if (r == 0)
 		r = verb_run(&context, &wanted, &status, err);
 	if (r < 0)

@@ -23,8 +23,8 @@ void create_option_table(struct verb_create_options *options,
 		  "keep the caller's session keyring" },
 		{ "preserve-fds", 0, OPTION_NUMBER, &options->preserve_fds, "N",
 		  "pass N further descriptors, from 3 on" },
-		/* with an error until pidfds are sent: cmd_create.c */
-		{ "pidfd-socket", 0, OPTION_TEXT, &options->pidfd_socket, "PATH", NULL },
+		{ "pidfd-socket", 0, OPTION_TEXT, &options->pidfd_socket, "PATH",
+		  "socket that receives a pidfd of the container's first process" },
 	};
 
 	memcpy(ret_table, table, sizeof table);

@@ -16,8 +16,8 @@
 #include "cgroup/cgroup.h"
 #include "kernel/process.h"
 #include "process/channel.h"
+#include "process/handover.h"
 #include "process/hooks.h"
-#include "process/terminal.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
 
@@ -336,7 +336,7 @@ static int serve_terminal(struct creation *c, struct channel_message *message,
 	if (message->fd < 0)
 		return error_set(err, EBADMSG, "the terminal came without a descriptor");
 	if (path)
-		return terminal_send(path, message->fd, (unsigned)message->value, err);
+		return handover_terminal(path, message->fd, (unsigned)message->value, err);
 	c->created.master = steal_fd(&message->fd);
 	return 0;
 }
@@ -439,6 +439,11 @@ static int commit(struct creation *c, struct error *err)
 	r = take_lock_again(c, err);
 	if (r < 0)
 		return r;
+	if (c->options->pidfd_socket) {
+		r = handover_pidfd(c->options->pidfd_socket, child->pidfd, "standard", err);
+		if (r < 0)
+			return r;
+	}
 	if (c->options->pid_file) {
 		r = write_pid_file(c->options->pid_file, child->pid, c->context->arena, err);
 		if (r < 0)

@@ -51,7 +51,7 @@ struct verb_create_options {
 	const char *config; /* --config FILE, as given; NULL: config.json in the bundle */
 	const char *console_socket; /* --console-socket, or NULL */
 	const char *pid_file; /* --pid-file, or NULL */
-	const char *pidfd_socket; /* --pidfd-socket: not supported yet */
+	const char *pidfd_socket; /* --pidfd-socket, or NULL */
 	unsigned preserve_fds; /* --preserve-fds, LISTEN_FDS not counted in */
 	bool no_pivot, no_new_keyring;
 	bool detach; /* run --detach */
