@@ -12,7 +12,7 @@ import callers
 from tare import eventually, promise
 
 LOOP = """
-trap 'exit 3' TERM; trap 'echo HUP' HUP; trap 'echo USR1' USR1; 
+trap 'exit 3' TERM; trap 'echo HUP' HUP; trap 'echo USR1' USR1;
 trap 'echo INT' INT; trap 'echo QUIT' QUIT
 echo up; while :; do sleep 0.02; done"""
 
