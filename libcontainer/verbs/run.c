@@ -8,24 +8,6 @@
 #include "verbs/creation.h"
 #include "verbs/verbs.h"
 
-/* Removes the container; an error of it is reported only when nothing else is wrong. */
-static int remove_container(struct verb_context *context, const char *id, bool force,
-			    struct error *err)
-{
-	struct error own = ERROR_INIT;
-	int r;
-
-	r = verb_delete(context, id, force, &own);
-	if (r >= 0)
-		return 0;
-	if (err->code) {
-		error_ignore(&own, "an earlier error is the one to report");
-		return -err->code;
-	}
-	*err = own;
-	return r;
-}
-
 static int start_and_attend(struct verb_context *context,
 			    const struct verb_create_options *options, struct created *created,
 			    int *ret_status, struct error *err)
@@ -54,6 +36,7 @@ int verb_run(struct verb_context *context, const struct verb_create_options *opt
 	     int *ret_status, struct error *err)
 {
 	_cleanup_created_ struct created created = CREATED_INIT;
+	struct error later = ERROR_INIT;
 	int r;
 
 	*ret_status = 0;
@@ -61,9 +44,12 @@ int verb_run(struct verb_context *context, const struct verb_create_options *opt
 	if (r < 0)
 		return r;
 	r = start_and_attend(context, options, &created, ret_status, err);
-	if (r < 0)
-		return remove_container(context, options->id, true, err);
+	if (r < 0) {
+		if (verb_delete(context, options->id, true, &later) < 0)
+			error_ignore(&later, "the start's own error is the one to report");
+		return r;
+	}
 	if (options->detach || options->keep)
 		return 0;
-	return remove_container(context, options->id, true, err);
+	return verb_delete(context, options->id, true, err);
 }
