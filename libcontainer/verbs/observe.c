@@ -4,10 +4,13 @@
 #include "verbs/observe.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
+
+#define LOOKS_MAX 20
 
 static bool is_frozen(const char *cgroup)
 {
@@ -48,8 +51,9 @@ int observe(struct verb_context *context, const struct state_dir *dir, const cha
 	return 0;
 }
 
-int verb_state(struct verb_context *context, const char *id,
-	       struct verb_container *ret_container, struct error *err)
+/* Looks at a container once. */
+static int look(struct verb_context *context, const char *id,
+		struct verb_container *ret_container, struct error *err)
 {
 	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
 	int r;
@@ -62,6 +66,23 @@ int verb_state(struct verb_context *context, const char *id,
 		return r;
 	state_name_owner(ret_container->record, context->arena);
 	return 0;
+}
+
+/* A directory without a record is about to get its first one, or has just lost it to a delete that now
+ * removes the directory: either takes microseconds, so one looks again. What stays without a record was left
+ * by a tare that was killed there. */
+int verb_state(struct verb_context *context, const char *id,
+	       struct verb_container *ret_container, struct error *err)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int looks, r;
+
+	r = look(context, id, ret_container, err);
+	for (looks = 1; r == 0 && !ret_container->recorded && looks < LOOKS_MAX; looks++) {
+		nanosleep(&moment, NULL);
+		r = look(context, id, ret_container, err);
+	}
+	return r;
 }
 
 struct listing {
@@ -82,7 +103,7 @@ static int add_container(void *data, const char *id)
 
 	if (!name)
 		return error_oom(listing->err);
-	r = verb_state(listing->context, name, &container, &problem);
+	r = look(listing->context, name, &container, &problem);
 	if (r == -ENOENT) {
 		error_ignore(&problem, "it was deleted meanwhile");
 		return 0;
