@@ -139,7 +139,12 @@ def make_rootfs(directory, build):
 
 def build_report(build):
     """Compiles the report program unless it is newer than its source. Returns its path."""
-    source, program = f"{TOP}/tests/lib/report.c", f"{build}/report"
+    return build_program("report", build)
+
+
+def build_program(name, build):
+    """Compiles a program of tests/lib, static, unless it is newer than its source. Returns its path."""
+    source, program = f"{TOP}/tests/lib/{name}.c", f"{build}/{name}"
     if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
         os.makedirs(build, exist_ok=True)
         temporary = f"{program}.{os.getpid()}"
@@ -159,6 +164,7 @@ class Runtime:
         self.is_tare = os.path.basename(path).startswith("tare")
         self.kernel_caps = ""
         self.user = None
+        self.wrapper = []  # a program and its options that runs the calls, such as the stepper
         self.containers = []
         self.count = 0
         self.env = {name: os.environ[name] for name in
@@ -166,7 +172,7 @@ class Runtime:
 
     def argv(self, *arguments, globals_=()):
         """The whole command line of a call."""
-        words = self.view.prefix()
+        words = self.wrapper + self.view.prefix()
         if self.user is not None:
             words += ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
         words += [self.path, "--root", self.state_root]

@@ -1,0 +1,164 @@
+"""What a container and its hooks can reach of the host through descriptors: nothing. And no working
+directory, no program, is reached through /proc/self/fd."""
+import json
+import os
+import re
+
+import pytest
+
+from tare import promise
+
+FORMS = ["/proc/self/fd/{}", "/proc/self/fd/{}/", "/proc/self/fd/{}/..", "/proc/self/fd/{}/../../..",
+         "/proc/1/fd/{}", "/proc/thread-self/fd/{}", "/dev/fd/{}", "/link{}", "/chain{}"]
+
+
+def links(container, numbers):
+    for number in numbers:
+        os.symlink(f"/proc/self/fd/{number}", f"{container.rootfs}/link{number}")
+        os.symlink(f"link{number}", f"{container.rootfs}/chain{number}")
+
+
+def inherited(runtime):
+    """Descriptors of host directories that a careless caller leaves open: 3, 4, ..."""
+    return [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in ("/", runtime.directory, "/tmp")]
+
+
+@promise("CVE-2024-21626", "R-CWD")
+@pytest.mark.parametrize("form", FORMS)
+def test_working_directory_by_descriptor(runtime, form):
+    container = runtime.container(["/bin/ls", "-a", "."])
+    links(container, range(24))
+    fds = inherited(runtime)
+    try:
+        for number in range(3, 24):
+            container.config["process"]["cwd"] = form.format(number)
+            result = container.run(pass_fds=fds)
+            assert result.rc != 0, f"{number}: {result}"
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+@promise("CVE-2024-21626")
+@pytest.mark.parametrize("form", ["/proc/self/fd/{}/bin/busybox", "/proc/self/fd/{}/usr/bin/env",
+                                  "/link{}/usr/bin/env", "/proc/self/fd/{}/../usr/bin/env"])
+def test_program_by_descriptor(runtime, form):
+    container = runtime.container()
+    links(container, range(16))
+    fds = inherited(runtime)
+    try:
+        for number in range(3, 16):
+            container.config["process"]["args"] = [form.format(number), "true"]
+            result = container.run(pass_fds=fds)
+            assert result.rc != 0, f"{number}: {result}"
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+@promise("R-CWD")
+@pytest.mark.parametrize("user", [0, 1000])
+def test_working_directory_is_in_the_container(runtime, canary, user):
+    """A link of the image leads to a directory of its own, not of the host."""
+    container = runtime.reporter("cwd")
+    container.config["process"]["user"] = {"uid": user, "gid": user}
+    os.makedirs(container.rootfs + canary.directory)
+    os.symlink(canary.directory, f"{container.rootfs}/where")
+    container.config["process"]["cwd"] = "/where"
+    os.chmod(canary.directory, 0o755)
+    canary.before = canary.look()
+    assert container.report()["cwd"] == canary.directory
+    os.rmdir(container.rootfs + canary.directory)
+    assert container.run().rc != 0 or not os.listdir(container.rootfs + canary.directory)
+
+
+def host_things(pid):
+    """What the descriptors of a process show of the host: those beyond the standard streams that are
+    neither sockets, pipes nor anonymous."""
+    found = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        link = os.readlink(f"/proc/{pid}/fd/{number}")
+        if int(number) > 2 and not link.startswith(("socket:", "pipe:", "anon_inode:")):
+            found[number] = link
+    return found
+
+
+@promise("CVE-2024-21626", "CVE-2016-9962", "R-CLOEXEC")
+@pytest.mark.parametrize("hooks", [False, True])
+def test_the_waiting_init_holds_nothing_of_the_host(runtime, hooks):
+    if not runtime.is_tare:
+        pytest.skip("a promise of tare's (the peers wait on a FIFO in their state directory)")
+    container = runtime.container(["/bin/true"])
+    if hooks:
+        container.config["hooks"] = {"startContainer": [{"path": "/bin/true"}],
+                                     "createRuntime": [{"path": "/bin/true"}]}
+    fds = inherited(runtime)
+    try:
+        container.create(pass_fds=fds)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert host_things(container.pid) == {}
+    assert os.readlink(f"/proc/{container.pid}/cwd") == "/"
+    for line in open(f"/proc/{container.pid}/mountinfo", encoding="utf-8"):
+        assert runtime.directory not in line.split()[4], line
+    root, host_root = os.stat(f"/proc/{container.pid}/root"), os.stat("/")
+    assert (root.st_dev, root.st_ino) != (host_root.st_dev, host_root.st_ino)
+
+
+@promise("CVE-2024-21626", "R-CLOEXEC")
+def test_the_program_has_its_standard_streams_only(runtime):
+    container = runtime.reporter("fds")
+    fds = inherited(runtime)
+    try:
+        seen = container.report(pass_fds=fds)["fds"]
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert sorted(seen) == ["0", "1", "2"]
+
+
+@promise("CVE-2024-21626", "R-CLOEXEC")
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "startContainer",
+                                  "poststart", "poststop"])
+def test_hooks_have_their_standard_streams_only(runtime, kind):
+    """ls itself opens one more, on the directory it lists."""
+    container = runtime.container(["/bin/true"])
+    container.config["root"]["readonly"] = False
+    inside = kind == "startContainer"
+    output = "/tmp/seen" if inside else f"{runtime.directory}/seen"
+    container.config["hooks"] = {kind: [{
+        "path": "/bin/sh", "args": ["sh", "-c", f"ls -l /proc/self/fd > {output}"]}]}
+    fds = inherited(runtime)
+    try:
+        container.create(pass_fds=fds)
+    finally:
+        for fd in fds:
+            os.close(fd)
+    container.start()
+    container.wait()
+    container.delete()
+    path = f"{container.rootfs}/tmp/seen" if inside else output
+    with open(path, encoding="utf-8") as file:
+        links = re.findall(r" (\d+) -> (.*)", file.read())
+    others = {number: link for number, link in links if int(number) > 2 and not link.endswith("/fd")}
+    assert not others, others
+
+
+@promise("R-CLOEXEC")
+def test_preserved_descriptors_are_the_asked_ones(runtime):
+    """--preserve-fds 1 keeps descriptor 3 and no further."""
+    container = runtime.reporter("fds")
+    fds = inherited(runtime)
+    try:
+        container.write()
+        shell = "exec 3< /dev/null; exec \"$@\""
+        runtime.wrapper = ["sh", "-c", shell, "sh"]
+        result = container.run("--preserve-fds", "1", pass_fds=fds)
+        runtime.wrapper = []
+    finally:
+        for fd in fds:
+            os.close(fd)
+    assert result.rc == 0, result
+    seen = json.loads(result.out)["fds"]
+    assert sorted(seen) == ["0", "1", "2", "3"]

@@ -1,0 +1,163 @@
+"""The runtime's executable on the host: nothing that a container does reaches it, and nothing in a
+container can look into the init while that still is the runtime."""
+import hashlib
+import os
+import shutil
+
+import pytest
+
+from tare import eventually, promise
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+@pytest.fixture
+def binary(runtime):
+    """The executable, a copy for this test; it must be the same file with the same content afterwards."""
+    copy = f"{runtime.directory}/{os.path.basename(runtime.path)}"
+    shutil.copy(runtime.path, copy)
+    runtime.path = copy
+    before = (digest(runtime.path), os.stat(runtime.path).st_ino, os.stat(runtime.path).st_mtime_ns)
+    yield runtime.path
+    assert before == (digest(runtime.path), os.stat(runtime.path).st_ino,
+                      os.stat(runtime.path).st_mtime_ns)
+
+
+def script(container, name, text):
+    path = f"{container.rootfs}/{name}"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+
+
+PROGRAMS = ["/proc/self/exe", "/proc/1/exe", "/proc/thread-self/exe", "/link", "/chain", "/proc/self/fd/3",
+            "exe", "self/exe"]
+
+
+@promise("CVE-2019-5736", "CVE-2020-14298")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_program_is_the_runtime_itself(runtime, binary, program):
+    container = runtime.container([program, "--version"])
+    container.config["process"]["env"].append("LD_PRELOAD=/evil.so")
+    if not program.startswith("/"):
+        container.config["process"]["env"] = ["PATH=/proc/self:/proc"]
+    os.symlink("/proc/self/exe", f"{container.rootfs}/link")
+    os.symlink("link", f"{container.rootfs}/chain")
+    result = container.run()
+    assert result.rc != 0
+    assert "version" not in result.out
+
+
+@promise("CVE-2019-5736")
+@pytest.mark.parametrize("interpreter", ["/proc/self/exe", "/proc/1/exe", "/link"])
+def test_the_interpreter_is_the_runtime_itself(runtime, binary, interpreter):
+    """A script whose first line names the runtime: whatever then runs, it is not the host's file."""
+    container = runtime.container(["/script"])
+    container.config["root"]["readonly"] = False
+    os.symlink("/proc/self/exe", f"{container.rootfs}/link")
+    script(container, "script", f"#!{interpreter}\n")
+    assert container.run().rc != 0
+
+
+def beside(runtime, other, words):
+    """A container in the pid namespace of another one, with every way of being curious."""
+    container = runtime.container(["/bin/sh", "-c", words])
+    container.config["root"]["readonly"] = False
+    for namespace in container.config["linux"]["namespaces"]:
+        if namespace["type"] == "pid":
+            namespace["path"] = f"/proc/{other.pid}/ns/pid"
+    return container
+
+
+def all_capabilities(container):
+    """As --privileged: what can be had."""
+    names = [f"CAP_{name}" for name in (
+        "SYS_PTRACE SYS_ADMIN DAC_OVERRIDE DAC_READ_SEARCH FOWNER CHOWN SETUID SETGID NET_ADMIN "
+        "SYS_CHROOT MKNOD KILL SETPCAP").split()]
+    for which in ("bounding", "effective", "permitted"):
+        container.config["process"]["capabilities"][which] = names
+
+
+@promise("R-DUMP", "CVE-2016-9962")
+def test_the_waiting_init_cannot_be_looked_into(runtime):
+    """Another container with the same user and the same capabilities, in the same pid namespace."""
+    first = runtime.container(["/bin/true"]).create()
+    second = beside(runtime, first, """
+        test -d /proc/1 || echo no proc
+        readlink /proc/1/fd/0 > /dev/null 2>&1 && echo fd
+        readlink /proc/1/exe > /dev/null 2>&1 && echo exe
+        readlink /proc/1/root > /dev/null 2>&1 && echo root
+        ls /proc/1/root/ > /dev/null 2>&1 && echo below root
+        readlink /proc/1/cwd > /dev/null 2>&1 && echo cwd
+        cat /proc/1/maps > /dev/null 2>&1 && test -s /proc/1/maps && echo maps
+        (exec 3< /proc/1/mem) 2> /dev/null && echo mem
+        head -c 1 /proc/1/environ 2> /dev/null | grep -q . && echo environ
+        ls /proc/1/map_files 2> /dev/null | grep -q . && echo map files
+        head -c 1 /proc/1/syscall > /dev/null 2>&1 && echo syscall
+        true""")
+    result = second.run()
+    assert (result.rc, result.out) == (0, ""), result
+
+
+@promise("CVE-2019-5736", "CVE-2020-14300")
+def test_the_executable_of_the_waiting_init_is_not_the_hosts(runtime, binary):
+    """Even a privileged neighbour finds there an independent copy that nobody can write to."""
+    first = runtime.container(["/bin/true"]).create()
+    second = beside(runtime, first, """
+        echo "inode $(stat -L -c %d:%i /proc/1/exe)"
+        (echo overwritten > /proc/1/exe) 2> /dev/null && echo written 1
+        dd if=/dev/zero of=/proc/1/exe bs=1 count=1 conv=notrunc 2> /dev/null && echo written 2
+        exec 3< /proc/1/exe
+        (echo overwritten > /proc/self/fd/3) 2> /dev/null && echo written 3
+        (echo overwritten >> /proc/self/fd/3) 2> /dev/null && echo written 4
+        truncate -s 0 /proc/1/exe 2> /dev/null && echo written 5
+        true""")
+    all_capabilities(second)
+    result = second.run()
+    assert result.rc == 0, result
+    assert "written" not in result.out, result.out
+    host = os.stat(binary)
+    assert result.out.split()[1] != f"{host.st_dev}:{host.st_ino}"
+    exe = os.stat(f"/proc/{first.pid}/exe")
+    assert (exe.st_dev, exe.st_ino) != (host.st_dev, host.st_ino)
+
+
+@promise("CVE-2019-5736")
+def test_no_mapping_of_the_init_shares_pages_with_the_host(runtime):
+    """Not the executable alone: no file of the host is mapped by a process that the container sees,
+    for a hole in the kernel's page cache would make it writable."""
+    if not runtime.is_tare:
+        pytest.skip("a promise of tare's")
+    container = runtime.container(["/bin/true"]).create()
+    with open(f"/proc/{container.pid}/maps", encoding="utf-8") as file:
+        mapped = {line.split(None, 5)[5].strip() for line in file if len(line.split(None, 5)) == 6}
+    assert os.path.realpath(runtime.path) not in mapped
+    own = {path for path in mapped if os.path.basename(path).startswith("tare")}
+    assert not own, own
+
+
+@promise("CVE-2019-5736")
+def test_the_exe_is_kept_open_across_the_start(runtime, binary):
+    """The old attack's second half: a descriptor of the exe taken while the init waits is written to when
+    its program has taken over, and nothing executes the file any more."""
+    first = runtime.container(["/bin/sh", "-c", "while [ ! -e /go ]; do sleep 0.02; done"])
+    first.config["root"]["readonly"] = False
+    first.create()
+    second = beside(runtime, first, """
+        exec 3< /proc/1/exe
+        echo ready > /ready
+        while [ ! -e /go ]; do sleep 0.02; done
+        (echo overwritten > /proc/self/fd/3) 2> /dev/null && echo written
+        true""")
+    all_capabilities(second)
+    second.create().start()
+    eventually(lambda: os.path.exists(f"{second.rootfs}/ready"))
+    first.start()
+    for container in (second, first):
+        with open(f"{container.rootfs}/go", "w", encoding="ascii"):
+            pass
+        container.wait()
+    assert "written" not in second.output()[0]
