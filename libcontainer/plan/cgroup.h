@@ -17,7 +17,7 @@ struct plan_write_to {
 	bool late; /* after the birth of the init */
 };
 
-/* Appends a write; its value is formatted, at most 255 characters long. Fails with ENOMEM. */
+/* Appends a write; its value is formatted, at most 255 characters long (else E2BIG). */
 int plan_add_write(struct plan_writes *w, const struct plan_write_to *write, struct error *err,
 		   const char *format, ...) _printf_(4, 5) _must_check_;
 

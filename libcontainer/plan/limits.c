@@ -19,10 +19,14 @@ int plan_add_write(struct plan_writes *w, const struct plan_write_to *write, str
 	struct plan_cgroup_write *grown;
 	char value[256], *copy;
 	va_list arguments;
+	int length;
 
 	va_start(arguments, format);
-	vsnprintf(value, sizeof value, format, arguments);
+	length = vsnprintf(value, sizeof value, format, arguments);
 	va_end(arguments);
+	if (length < 0 || (size_t)length >= sizeof value)
+		return error_set(err, E2BIG, "%s: too long for a file of cgroup v2",
+				 write->where);
 	grown = arena_grow(w->arena, *list, *n, sizeof *grown);
 	copy = arena_strdup(w->arena, value);
 	if (!grown || !copy)
