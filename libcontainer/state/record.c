@@ -31,7 +31,7 @@ static void write_identity(struct json_writer *writer, const char *key,
 	json_object_end(writer);
 }
 
-static void print_record(const struct state_record *record, struct json_writer *writer)
+void state_print_record(const struct state_record *record, struct json_writer *writer)
 {
 	size_t i;
 
@@ -75,7 +75,7 @@ int state_write(const struct state_dir *dir, const struct state_record *record,
 
 	if (!writer)
 		return error_oom(err);
-	print_record(record, writer);
+	state_print_record(record, writer);
 	r = json_writer_text(writer, &text, &length, err);
 	if (r < 0)
 		return r;
@@ -226,22 +226,15 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	return -reader->err->code;
 }
 
-int state_read(const struct state_dir *dir, struct arena *arena,
-	       struct state_record **ret_record, struct error *err)
+int state_parse_record(const char *text, size_t length, struct arena *arena,
+		       struct state_record **ret_record, struct error *err)
 {
 	const struct json_value *value;
 	struct state_record *record;
 	struct reader reader;
-	char *text;
-	ssize_t n;
 	int r;
 
-	n = fd_read_file(dir->fd, STATE_RECORD_FILE, JSON_SIZE_MAX, arena, &text, err);
-	if (n == -ENOENT)
-		return error_set(err, ENODATA, "there is no record of the container");
-	if (n < 0)
-		return error_at(err, "read the record");
-	r = json_parse(text, (size_t)n, STATE_RECORD_FILE, arena, &value, err);
+	r = json_parse(text, length, STATE_RECORD_FILE, arena, &value, err);
 	if (r < 0)
 		return error_at(err, "read the record");
 	if (value->type != JSON_OBJECT)
@@ -255,4 +248,18 @@ int state_read(const struct state_dir *dir, struct arena *arena,
 		return error_at(err, "the record of the container");
 	*ret_record = record;
 	return 0;
+}
+
+int state_read(const struct state_dir *dir, struct arena *arena,
+	       struct state_record **ret_record, struct error *err)
+{
+	char *text;
+	ssize_t n;
+
+	n = fd_read_file(dir->fd, STATE_RECORD_FILE, JSON_SIZE_MAX, arena, &text, err);
+	if (n == -ENOENT)
+		return error_set(err, ENODATA, "there is no record of the container");
+	if (n < 0)
+		return error_at(err, "read the record");
+	return state_parse_record(text, (size_t)n, arena, ret_record, err);
 }

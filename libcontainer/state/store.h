@@ -10,6 +10,12 @@
 /* Opens the directory of @id below the root, following no link; -errno (ENOENT also without a root). */
 int state_enter(const struct state_store *store, const char *id) _must_check_;
 
+/* The record as text and back: what state_write() and state_read() do around the file. The errors of the
+ * second are state_read()'s. @text: @length bytes, not needed afterwards. */
+void state_print_record(const struct state_record *record, struct json_writer *writer);
+int state_parse_record(const char *text, size_t length, struct arena *arena,
+		       struct state_record **ret_record, struct error *err) _must_check_;
+
 /* Whether @fd is the directory that the name @id leads to at this moment. */
 bool state_is_current(const struct state_store *store, const char *id, int fd);
 
