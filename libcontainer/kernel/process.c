@@ -97,6 +97,14 @@ int process_close_except(unsigned first, const int *keep, unsigned n)
 	}
 }
 
+int process_reset_affinity(void)
+{
+	unsigned long every[8192 / (8 * sizeof(unsigned long))]; /* CONFIG_NR_CPUS at most */
+
+	memset(every, 0xff, sizeof every);
+	return result(syscall(__NR_sched_setaffinity, 0, sizeof every, every));
+}
+
 int process_wait(int pidfd, int *ret_status)
 {
 	siginfo_t info = { 0 };

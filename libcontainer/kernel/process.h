@@ -33,6 +33,10 @@ int process_cloexec_from(unsigned first) _must_check_;
 /* Closes every descriptor from @first on but @keep (@n of them, none below @first, in any order; n <= 8). */
 int process_close_except(unsigned first, const int *keep, unsigned n) _must_check_;
 
+/* Lets the calling process run on every processor that its cgroup allows, whatever its caller was bound to
+ * (sched_setaffinity(2); the kernel takes away what is not there). */
+int process_reset_affinity(void) _must_check_;
+
 /* waitid(2) on a child by pidfd, without a limit of time.
  * @ret_status: 0-255 for an exit, 128 + signal for a death by signal. */
 int process_wait(int pidfd, int *ret_status) _must_check_;

@@ -126,6 +126,15 @@ static int stage_labels(struct init_context *context, struct error *err)
 	return r < 0 ? error_at(err, "process.selinuxLabel") : 0;
 }
 
+/* An engine that is bound to some processors does not bind its containers: they have their cpuset. */
+static int stage_affinity(struct init_context *context, struct error *err)
+{
+	int r = process_reset_affinity();
+
+	(void)context;
+	return r < 0 ? error_errno(err, -r, "sched_setaffinity") : 0;
+}
+
 static int stage_personality(struct init_context *context, struct error *err)
 {
 	const struct spec_personality *wanted = context->plan->process.personality;
@@ -166,6 +175,7 @@ static const struct {
 	{ "finishing the root", stage_finish_root },
 	{ "setting the labels", stage_labels },
 	{ "entering the root", stage_enter_root },
+	{ "resetting the CPU affinity", stage_affinity },
 	{ "setting the personality", stage_personality },
 	{ "giving standard streams to the user", stage_stdio_owner },
 	{ "closing descriptors", stage_close_descriptors },
