@@ -426,6 +426,45 @@ def check_man():
     yield from done.stdout.splitlines()
 
 
+def properties_of_spec():
+    """The names of all properties that the decoder knows."""
+    for path in FILES:
+        if path.startswith("libcontainer/spec/") and path.endswith(".c"):
+            for name in re.findall(r'(?:\bF_\w+\(\s*\w+,\s*|\.name = )"(\w+)"', read(path)):
+                yield path, name
+
+
+def check_config_documented():
+    """tare-config(5) speaks of every property that the decoder knows"""
+    words = set(re.findall(r"\w+", read("man/tare-config.5")))
+    for path, name in properties_of_spec():
+        if name not in words:
+            yield f"{path}: {name} is not in man/tare-config.5"
+
+
+def check_options_documented(build):
+    """every option that a verb's --help shows is on the manual page of that verb"""
+    tare = os.path.join(TOP, build, "src/tare")
+    if not os.path.exists(tare):
+        raise Skip("no build")
+
+    def help_of(*words):
+        return subprocess.run([tare, *words, "--help"], capture_output=True, text=True,
+                              check=True).stdout
+
+    verbs = re.findall(r"^   (\w[\w-]*)  ", help_of().split("COMMANDS:")[1], re.M)
+    for verb in [None] + verbs:
+        page = f"man/tare-{verb}.1" if verb else "man/tare.1"
+        if page not in FILES:
+            yield f"{page} is missing"
+            continue
+        if verb and f".It Xr tare-{verb} 1" not in read("man/tare.1"):
+            yield f"man/tare.1: does not name tare-{verb}"
+        for option in re.findall(r"^   --([\w-]+)", help_of(*filter(None, [verb])), re.M):
+            if not re.search(rf"^\.It Fl (\w , )?-{option}\b", read(page), re.M):
+                yield f"{page}: has no --{option}"
+
+
 def check_documents():
     """what the documents tell to run or to read exists"""
     documents = [f for f in FILES if f.endswith(".md") and not f.startswith("tests/data/")]
