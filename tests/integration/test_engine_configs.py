@@ -1,6 +1,7 @@
 """The config.json files that containerd, docker and podman wrote run, and a program inside finds what
 each file asks for. What is expected is worked out from the file (lib/expect.py, lib/filters.py), so
 crun and runc must pass as well; where they depart from the file is listed here."""
+import copy
 import json
 import os
 import pty
@@ -251,6 +252,73 @@ def test_in_a_user_namespace(user_namespace_view, make_runtime, runtime_path, wa
     caller, _ = caller_of(runtime)
     seen = way(bundle)
     assert_as_asked(bundle, "podman-rootless", caller, seen)
+
+
+def drop(path):
+    """A change that takes a member away: the file no longer asks for what the container has."""
+    def change(config):
+        *above, last = path.split("/")
+        for word in above:
+            config = config[int(word) if isinstance(config, list) else word]
+        del config[int(last) if isinstance(config, list) else last]
+    return change
+
+
+def put(path, value):
+    """A change that asks for something else."""
+    def change(config):
+        *above, last = path.split("/")
+        for word in above:
+            config = config[int(word) if isinstance(config, list) else word]
+        config[int(last) if isinstance(config, list) else last] = value
+    return change
+
+
+OTHER_WISHES = [
+    put("process/user/uid", 1), put("process/user/gid", 1), put("process/user/umask", 0o77),
+    put("process/user/additionalGids", [0, 7]), drop("process/capabilities/bounding/3"),
+    drop("process/capabilities/effective/3"), drop("process/capabilities/permitted/3"),
+    put("process/capabilities/ambient", ["CAP_KILL"]), put("process/noNewPrivileges", True),
+    put("process/rlimits", [{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 77}]),
+    put("process/oomScoreAdj", 77), put("process/cwd", "/tmp"), drop("process/env/0"),
+    put("process/env/0", "PATH=/"), drop("linux/seccomp"), put("process/terminal", True),
+    put("linux/seccomp/defaultErrnoRet", 77), drop("linux/seccomp/syscalls/1"),
+    put("linux/sysctl/net.ipv4.ip_unprivileged_port_start", "77"), put("hostname", "other"),
+    drop("linux/namespaces/1"), drop("linux/namespaces/5"),
+    put("linux/resources/devices", [{"allow": True, "access": "rwm"}]),
+    put("linux/maskedPaths", ["/proc/self"]), put("linux/maskedPaths", ["/proc/version"]),
+    put("linux/readonlyPaths", ["/proc/self"]), put("root/readonly", True),
+    put("linux/devices", [{"path": "/dev/x", "type": "c", "major": 1, "minor": 3, "fileMode": 0o666,
+                           "uid": 0, "gid": 0}]),
+    put("linux/devices", [{"path": "/dev/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 0o600,
+                           "uid": 0, "gid": 0}]),
+    drop("mounts/3"), drop("mounts/0/options/0"), put("mounts/3/options", ["nosuid", "noexec", "nodev"]),
+    put("mounts/1/options", ["nosuid", "mode=755", "size=64k"]), put("mounts/1/type", "ramfs"),
+    put("mounts/1/options", ["nosuid", "strictatime", "mode=700", "size=65536k"]),
+    put("mounts/2/options/5", "gid=6"), put("mounts/7/source", "/etc/hostname"),
+    put("mounts/0/destination", "/tmp"), put("mounts/6/options/4", "size=1024k"),
+]
+
+
+@promise("issue:7.1")
+def test_the_comparison_sees_each_difference(runtime):
+    """A comparison that finds nothing proves something only if it finds what is wrong."""
+    bundle = prepare(runtime, "docker-limits")
+    caller, holder = caller_of(runtime)
+    if holder:
+        caller.namespaces["mnt"] = os.readlink(f"/proc/{holder.pid}/ns/mnt")
+    seen = run_attached(bundle)
+    assert_as_asked(bundle, "docker-limits", caller, seen)
+    config, blind = bundle.config, []
+    paths = ("/proc/self", "/proc/version", "/tmp")
+    seen["access"].update({x: {"type": "d", "write": "", "entries": {"1": {}}} for x in paths})
+    for number, change in enumerate(OTHER_WISHES):
+        bundle.config = copy.deepcopy(config)
+        change(bundle.config)
+        problems = expect.Comparison(bundle, caller, seen).all()
+        if not problems + filtered_calls(bundle.config, seen):
+            blind.append(number)
+    assert blind == []
 
 
 @promise("issue:7.1")

@@ -293,8 +293,8 @@ class Comparison:
             if not row:
                 self.problems.append(f"readonlyPaths {path}: is not there")
                 continue
-            below = next(x for x in self.config["mounts"]
-                         if path.startswith(x["destination"] + "/"))
+            below = next((x for x in self.config["mounts"]
+                          if path.startswith(x["destination"] + "/")), {})
             wanted = {x for x in below.get("options", []) if x in FLAGS} | {"ro"}
             self.check(f"readonlyPaths {path}: flags", wanted - set(row["options"]), set())
             seen = self.seen["access"][path]
