@@ -12,23 +12,17 @@ static int start_and_attend(struct verb_context *context,
 			    const struct verb_create_options *options, struct created *created,
 			    int *ret_status, struct error *err)
 {
-	_cleanup_fd_ int signals = -1;
-	struct attendance attendance;
+	_cleanup_attendance_ struct attendance attendance = ATTENDANCE_INIT;
 	int r;
 
 	if (options->detach)
 		return verb_start(context, options->id, err);
-	r = attend_block_signals(&signals, err);
+	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
 	if (r < 0)
 		return r;
 	r = verb_start(context, options->id, err);
 	if (r < 0)
 		return r;
-	attendance = (struct attendance){
-		.pidfd = created->child.pidfd,
-		.master = created->master,
-		.signals = signals,
-	};
 	return attend(&attendance, ret_status, err);
 }
 

@@ -1,0 +1,423 @@
+"""Attached run as a person at a terminal sees it, and as a script that has none: modes, size, job control,
+the last output, streams that end or that nobody reads. The person's terminal is a real pty."""
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import termios
+import time
+
+import pytest
+
+import console
+from tare import eventually, promise
+
+LOCAL, OUTPUT = 3, 1  # indices of tcgetattr's answer: c_lflag, c_oflag
+
+
+class Desk(console.Console):
+    """A person's terminal, and what runs in it."""
+
+    def __init__(self, rows=24, columns=80):  # pylint: disable=super-init-not-called
+        self.master, self.slave = pty.openpty()
+        self.resize(rows, columns)
+        self.process = None
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for fd in (self.master, self.slave):
+            if fd >= 0:
+                os.close(fd)
+
+    def run(self, container, *options, **streams):
+        """`run`, attached, as the leader of a session on this terminal. Streams that are not given are
+        the terminal."""
+        container.config["process"]["terminal"] = True
+        return self.run_plain(container, *options, **streams)
+
+    def run_plain(self, container, *options, **streams):
+        """The same, with the configuration as it is."""
+        container.write()
+        for name in ("stdin", "stdout", "stderr"):
+            streams.setdefault(name, self.slave)
+
+        def lead():
+            os.setsid()
+            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+        self.process = container.runtime.popen("run", "--bundle", container.bundle, *options,
+                                               container.id, preexec_fn=lead, **streams)
+        return self
+
+    def modes(self):
+        """tcgetattr(3)"""
+        return termios.tcgetattr(self.slave)
+
+    def is_raw(self):
+        """Whether neither side of the terminal works on lines."""
+        modes = self.modes()
+        return not modes[LOCAL] & termios.ICANON and not modes[OUTPUT] & termios.OPOST
+
+    def wait(self, timeout=20):
+        """The exit status of `run`."""
+        return self.process.wait(timeout)
+
+    def rest(self):
+        """What the terminal shows until nothing more comes, after the end of `run`."""
+        self.wait()
+        seen = b""
+        while select.select([self.master], [], [], 0)[0]:
+            seen += os.read(self.master, 65536)
+        return seen
+
+
+@pytest.fixture
+def desk():
+    with Desk(31, 97) as made:
+        yield made
+
+
+def shell(runtime, script):
+    """A container whose program is a script."""
+    return runtime.container(["/bin/sh", "-c", script])
+
+
+def await_status(container, word):
+    """Waits until `state` says this, of a container that may not exist yet."""
+    def status():
+        result = container.runtime.call("state", container.id)
+        return result.rc == 0 and json.loads(result.out)["status"] == word
+    eventually(status)
+
+
+# ---- modes, size, signals ----
+
+def test_typing_and_modes(runtime, desk):
+    before = desk.modes()
+    desk.run(runtime.container(["/bin/sh"]))
+    eventually(desk.is_raw)
+    desk.write(b"echo $((41 + 1)) && tty; exit 7\n")
+    desk.read_until(b"42\r\n/dev/pts/0\r\n")
+    assert desk.wait() == 7
+    assert desk.modes() == before
+
+
+@promise("contract:7.6")
+def test_size(runtime, desk):
+    container = shell(runtime, "trap 'stty size' WINCH; stty size; while :; do sleep 0.02; done")
+    container.config["process"]["consoleSize"] = {"height": 5, "width": 6}
+    desk.run(container)
+    desk.read_until(b"31 97\r\n")
+    desk.resize(40, 50)
+    desk.read_until(b"40 50\r\n")
+    container.kill("KILL")
+    assert desk.wait() == 137
+
+
+def test_size_of_another_stream(runtime, desk):
+    """Standard input is no terminal, standard output is."""
+    desk.run(shell(runtime, "stty size"), stdin=subprocess.DEVNULL)
+    desk.read_until(b"31 97\r")
+    assert desk.wait() == 0
+
+
+def test_console_size_without_a_terminal(runtime):
+    container = shell(runtime, "stty size")
+    container.config["process"].update(terminal=True, consoleSize={"height": 5, "width": 6})
+    result = container.run()
+    assert (result.rc, result.out) == (0, "5 6\n")  # Python's universal newlines
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT,
+                                    signal.SIGTSTP, signal.SIGRTMIN + 3])
+def test_signals_leave_the_modes_as_they_were(runtime, desk, number):
+    before = desk.modes()
+    desk.run(shell(runtime, f"trap 'exit 9' {int(number)}; echo up; while :; do sleep 0.02; done"))
+    desk.read_until(b"up\r\n")
+    assert desk.is_raw()
+    desk.process.send_signal(number)
+    assert desk.wait() == 9
+    assert desk.modes() == before
+
+
+def test_a_failing_start_leaves_the_modes_as_they_were(runtime, desk):
+    before = desk.modes()
+    container = runtime.container(["/bin/no-program"])
+    with open(f"{container.rootfs}/bin/no-program", "w", encoding="utf-8") as file:
+        file.write("no program")
+    os.chmod(f"{container.rootfs}/bin/no-program", 0o755)
+    desk.run(container)
+    assert desk.wait() == 1
+    assert b"xec format error" in desk.rest()
+    assert desk.modes() == before
+    assert runtime.ids() == []
+
+
+def test_control_c_goes_to_the_container(runtime, desk):
+    desk.run(shell(runtime, "trap 'echo INT; exit 4' INT; echo up; while :; do sleep 0.02; done"))
+    desk.read_until(b"up\r\n")
+    desk.write(b"\x03")
+    desk.read_until(b"INT\r\n")
+    assert desk.wait() == 4
+
+
+# ---- job control ----
+
+def test_background(runtime, desk):
+    """In the background `run` stops before it touches the terminal, and goes on in the foreground."""
+    container = shell(runtime, "read line; echo got $line")
+    container.config["process"]["terminal"] = True
+    container.write()
+    leader = os.fork()
+    if leader == 0:
+        try:
+            os.setsid()
+            fcntl.ioctl(desk.slave, termios.TIOCSCTTY, 0)
+            before = desk.modes()
+            job = runtime.popen("run", "--bundle", container.bundle, container.id,
+                                stdin=desk.slave, stdout=desk.slave, stderr=desk.slave,
+                                preexec_fn=lambda: os.setpgid(0, 0))
+            _, status = os.waitpid(job.pid, os.WUNTRACED)
+            good = os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTTOU
+            good = good and desk.modes() == before
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(desk.slave, job.pid)
+            os.kill(job.pid, signal.SIGCONT)
+            _, status = os.waitpid(job.pid, 0)
+            os.tcsetpgrp(desk.slave, os.getpid())
+            good = good and os.waitstatus_to_exitcode(status) == 0 and desk.modes() == before
+            os._exit(0 if good else 1)
+        finally:
+            os._exit(2)
+    eventually(desk.is_raw)
+    desk.write(b"hello\r")
+    desk.read_until(b"got hello\r\n")
+    assert os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]) == 0
+
+
+def test_stopped_and_continued(runtime, desk):
+    """Whoever has the terminal meanwhile sets its modes."""
+    desk.run(shell(runtime, "echo up; read line; echo got $line"))
+    desk.read_until(b"up\r\n")
+    raw = desk.modes()
+    desk.process.send_signal(signal.SIGSTOP)
+    os.waitpid(desk.process.pid, os.WUNTRACED)
+    cooked = desk.modes()
+    cooked[LOCAL] |= termios.ICANON | termios.ECHO
+    termios.tcsetattr(desk.slave, termios.TCSANOW, cooked)
+    desk.process.send_signal(signal.SIGCONT)
+    eventually(lambda: desk.modes() == raw)
+    desk.write(b"x\r")
+    desk.read_until(b"got x\r\n")
+    assert desk.wait() == 0
+
+
+# ---- the last output ----
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_large_output_before_the_end(runtime, attempt):
+    """All of it comes, through a pty, however the program ends."""
+    count = 300000 + attempt
+    container = shell(runtime, f"head -c {count} /dev/zero | tr '\\0' x; kill -9 $$; exit 0")
+    container.config["process"]["terminal"] = True
+    result = container.run()
+    assert (result.rc, len(result.out)) == (0, count)
+
+
+def test_large_output_to_a_slow_reader(runtime):
+    container = shell(runtime, "head -c 400000 /dev/zero | tr '\\0' x; exit 5")
+    container.config["process"]["terminal"] = True
+    container.write()
+    with runtime.popen("run", "--bundle", container.bundle, container.id, stdout=subprocess.PIPE,
+                       stdin=subprocess.DEVNULL) as process:
+        seen = 0
+        while True:
+            time.sleep(0.01)
+            data = os.read(process.stdout.fileno(), 8192)
+            if not data:
+                break
+            seen += len(data)
+        assert process.wait(10) == 5
+    assert seen == 400000
+
+
+def test_last_output_to_a_reader_who_comes_late(runtime):
+    """The container has ended; what it wrote still waits for its reader."""
+    container = shell(runtime, "head -c 72000 /dev/zero | tr '\\0' x; exit 5")
+    container.config["process"]["terminal"] = True
+    container.write()
+    with runtime.popen("run", "--bundle", container.bundle, container.id, stdout=subprocess.PIPE,
+                       stdin=subprocess.DEVNULL) as process:
+        await_status(container, "stopped")
+        time.sleep(0.3)
+        assert process.poll() is None
+        assert len(process.stdout.read()) == 72000
+        assert process.wait(10) == 5
+
+
+def test_a_reader_who_never_comes_can_be_given_up(runtime, desk):
+    """Standard output is a terminal that takes nothing."""
+    desk.run(shell(runtime, "head -c 16000 /dev/zero | tr '\\0' x; exit 5"))
+    container = runtime.containers[-1]
+    await_status(container, "stopped")
+    time.sleep(0.2)
+    assert desk.process.poll() is None
+    desk.process.send_signal(signal.SIGTERM)
+    assert desk.wait() == 5
+    assert runtime.ids() == []
+
+
+def test_signals_while_the_reader_is_slow(runtime, desk):
+    """A terminal that takes nothing doesn't keep signals from the container."""
+    desk.run(shell(runtime, "trap 'exit 6' TERM; yes & while :; do sleep 0.02; done"))
+    container = runtime.containers[-1]
+    await_status(container, "running")
+    time.sleep(0.3)
+    desk.process.send_signal(signal.SIGTERM)
+    eventually(lambda: container.status() == "stopped")
+    assert len(desk.read_until(b"y\r\n")) > 0
+    desk.process.send_signal(signal.SIGTERM)
+    assert desk.wait() == 6
+
+
+@pytest.mark.parametrize("script, most", [("sleep 1000 &", 0.9), ("yes > /dev/tty &", 10)])
+def test_a_process_that_outlives_init_and_holds_the_terminal(runtime, script, most):
+    container = shell(runtime, f"head -c 50000 /dev/zero | tr '\\0' x; {script} exit 3")
+    container.config["process"]["terminal"] = True
+    container.config["linux"]["namespaces"] = [
+        ns for ns in container.config["linux"]["namespaces"] if ns["type"] != "pid"]
+    start = time.monotonic()
+    result = container.run()
+    assert result.rc == 3
+    assert result.out.startswith("x" * 50000)
+    assert time.monotonic() - start < 5 + most
+
+
+def test_a_terminal_that_is_opened_again(runtime):
+    """An init that opens the console for each line: in between nobody has it open."""
+    script = ("exec < /dev/null > /dev/null 2>&1; sleep 0.3; echo one > /dev/console; "
+              "sleep 0.3; echo two > /dev/console")
+    container = shell(runtime, script)
+    container.config["process"]["terminal"] = True
+    result = container.run()
+    assert (result.rc, result.out) == (0, "one\ntwo\n")
+
+
+# ---- input that ends, output that nobody reads ----
+
+@pytest.mark.parametrize("text, script, out", [
+    ("", "cat; echo end", "end"),
+    ("a line\n", "stty -echo; cat; echo end", "a line\nend"),
+    ("no newline", "stty -echo; cat; echo end", "no newlineend"),
+    ("a line\n", "stty -echo; cat; cat; echo end", "a line\nend"),
+    ("", "sleep 0.3; stty raw; stty -raw; cat; echo end", "end"),
+])
+def test_input_that_ends(runtime, text, script, out):
+    container = shell(runtime, script)
+    container.config["process"]["terminal"] = True
+    result = container.run(stdin=text)
+    assert result.rc == 0
+    assert result.out.replace("^D", "").replace("\b", "").strip().endswith(out)
+
+
+def test_closed_streams(runtime):
+    container = shell(runtime, "cat; echo end; exit 8")
+    container.config["process"]["terminal"] = True
+    container.write()
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh",
+                           *runtime.argv("run", "--bundle", container.bundle, container.id)],
+                          env=runtime.env, check=False, timeout=20)
+    assert done.returncode == 8
+
+
+def test_large_input(runtime):
+    """More than the pty takes at once, to a program that reads slowly and answers."""
+    container = shell(runtime, "stty raw -echo; echo ready; head -c 200000 | wc -c")
+    container.config["process"]["terminal"] = True
+    container.write()
+    with runtime.popen("run", "--bundle", container.bundle, container.id, stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.stdin.write(b"x" * 200000)
+        process.stdin.flush()
+        assert process.stdout.read() == b"200000\n"
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("program", [["/bin/yes"], ["/bin/sh", "-c", "while echo y; do :; done; exit 1"]])
+def test_reader_who_leaves(runtime, program):
+    """The container's terminal hangs up: its writes fail, and run ends with it."""
+    container = runtime.container(program)
+    container.config["process"]["terminal"] = True
+    container.write()
+    with runtime.popen("run", "--bundle", container.bundle, container.id, stdout=subprocess.PIPE,
+                       stdin=subprocess.DEVNULL) as process:
+        assert process.stdout.read(3) == b"y\r\n"
+        process.stdout.close()
+        assert process.wait(10) == 1
+
+
+def test_terminal_that_goes_away(runtime, desk):
+    """The person closes the window: run gets SIGHUP, and what the container writes then fails."""
+    desk.run(shell(runtime, "trap 'exit 6' HUP; while echo y; do sleep 0.02; done; exit 7"))
+    desk.read_until(b"y\r\n")
+    os.close(desk.slave)
+    os.close(desk.master)
+    desk.slave = desk.master = -1
+    assert desk.wait() in (6, 7)
+
+
+# ---- without a terminal ----
+
+@pytest.mark.parametrize("script, status", [("exit 0", 0), ("exit 255", 255), ("kill -9 $$", 0)])
+def test_exit_status(runtime, script, status):
+    assert shell(runtime, script).run().rc == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGRTMIN])
+def test_status_of_a_signal(runtime, number):
+    """A container without its own pid namespace, whose program a signal can end."""
+    container = shell(runtime, f"kill -{int(number)} $$")
+    container.config["linux"]["namespaces"] = [
+        ns for ns in container.config["linux"]["namespaces"] if ns["type"] != "pid"]
+    assert container.run().rc == 128 + number
+
+
+def test_streams_pass_through(runtime):
+    """The container has the caller's own streams: nothing of tare is in between."""
+    container = shell(runtime, "cat; echo err >&2; cat <&3")
+    container.write()
+    reader, writer = os.pipe()
+    os.write(writer, b"third")
+    os.close(writer)
+    with runtime.popen("run", "--bundle", container.bundle, "--preserve-fds",
+                       str(reader - 2), container.id, stdin=subprocess.PIPE, pass_fds=[reader],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        os.close(reader)
+        out, err = process.communicate(b"in\n" * 50000, timeout=20)
+    assert err == b"err\n" or b"3" in err  # the pipe need not be descriptor 3
+    assert out.startswith(b"in\n" * 50000)
+
+
+def test_reader_who_leaves_a_pipe(runtime):
+    """SIGPIPE is the program's own business."""
+    container = shell(runtime, "while echo y; do :; done; exit 1")
+    container.write()
+    with runtime.popen("run", "--bundle", container.bundle, container.id, stdout=subprocess.PIPE,
+                       stderr=subprocess.DEVNULL) as process:
+        assert process.stdout.read(2) == b"y\n"
+        process.stdout.close()
+        assert process.wait(10) in (1, 141)
+
+
+def test_plain_run_leaves_the_terminal_alone(runtime, desk):
+    before = desk.modes()
+    desk.run_plain(shell(runtime, "read line; echo got $line; exit 2"))
+    desk.write(b"typed\n")
+    desk.read_until(b"got typed\r\n")
+    assert desk.modes() == before
+    assert desk.wait() == 2
