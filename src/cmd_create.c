@@ -18,6 +18,7 @@ int cmd_create(struct tare *tare, int argc, char **argv, struct error *err)
 		.most = 1,
 	};
 	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	_cleanup_trace_file_ struct trace_file trace = TRACE_FILE_INIT;
 	struct operands operands;
 	int r;
 
@@ -26,6 +27,10 @@ int cmd_create(struct tare *tare, int argc, char **argv, struct error *err)
 	if (r <= 0)
 		return r;
 	wanted.id = operands.values[0];
+	r = trace_file_open(wanted.trace, tare->arena, &trace, err);
+	if (r < 0)
+		return r;
+	wanted.timeline = trace.timeline;
 	r = verb_context_open(&tare->settings, true, tare->arena, &context, err);
 	if (r == 0)
 		r = verb_create(&context, &wanted, err);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -69,9 +70,31 @@ int command_flush(struct error *err) _must_check_;
 int signal_parse(const char *text, struct error *err) _must_check_;
 
 /* The options that create, run and plan share. */
-#define CREATE_OPTIONS 8
+#define CREATE_OPTIONS 9
 void create_option_table(struct verb_create_options *options,
 			 struct option ret_table[CREATE_OPTIONS]);
+
+/* The timeline that --trace asks for. */
+struct trace_file {
+	FILE *file; /* NULL: no trace is wanted */
+	bool chart; /* a chart for people, not JSON */
+	struct timeline *timeline; /* in the arena; NULL: no trace is wanted */
+};
+#define TRACE_FILE_INIT     \
+	(struct trace_file) \
+	{                   \
+		0           \
+	}
+
+/* Opens @path before anything is done, so that a path that can't be written stops the verb.
+ * @path: NULL for no trace; "-": a chart on standard error. */
+int trace_file_open(const char *path, struct arena *arena, struct trace_file *ret_trace,
+		    struct error *err) _must_check_;
+
+/* Writes the timeline and closes the file. A file that can't be written is warned about, since the container
+ * is there by now. */
+void trace_file_finish(struct trace_file *trace);
+#define _cleanup_trace_file_ __attribute__((cleanup(trace_file_finish)))
 
 /* The verbs: @argv holds the @argc words after the verb's name. Each returns the exit status, or -errno. */
 int cmd_create(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

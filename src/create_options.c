@@ -25,6 +25,8 @@ void create_option_table(struct verb_create_options *options,
 		  "pass N further descriptors, from 3 on" },
 		{ "pidfd-socket", 0, OPTION_TEXT, &options->pidfd_socket, "PATH",
 		  "socket that receives a pidfd of the container's first process" },
+		{ "trace", 0, OPTION_TEXT, &options->trace, "FILE",
+		  "write when each step began and ended (trace-event JSON; -: a chart)" },
 	};
 
 	memcpy(ret_table, table, sizeof table);

@@ -244,6 +244,21 @@ static void leave_without_parent(struct init_context *context)
 		_exit(1);
 }
 
+_Static_assert(ELEMENTS_OF(stages) <= PROGRESS_STAGES_MAX, "the stages have to fit");
+
+static void enter_stage(volatile struct init_progress *progress, int stage)
+{
+	uint64_t now;
+
+	progress->stage = stage;
+	if (!progress->timed)
+		return;
+	now = progress_now();
+	progress->spans[stage].begin = now;
+	if (stage > 0)
+		progress->spans[stage - 1].end = now;
+}
+
 _Noreturn void init_run(struct init_context *context)
 {
 	struct error err = ERROR_INIT;
@@ -257,7 +272,7 @@ _Noreturn void init_run(struct init_context *context)
 		most = TRACE_DEBUG;
 	trace_install(sink, &context->channel, (enum trace_level)most);
 	for (i = 0; i < (int)ELEMENTS_OF(stages); i++) {
-		*context->stage = i;
+		enter_stage(context->progress, i);
 		r = stages[i].run(context, &err);
 		if (r < 0) {
 			error_at(&err, "%s", stages[i].name);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "plan/plan.h"
 #include "process/join.h"
+#include "process/progress.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
 
@@ -27,7 +28,8 @@ struct init_context {
 	char *const *environment;
 	struct arena *arena; /* what the init itself allocates */
 	char *hook_state; /* JSON for startContainer hooks */
-	volatile int *stage; /* shared with the parent: index into the table of stages */
+	bool timed; /* note when each stage begins and ends */
+	volatile struct init_progress *progress; /* shared with the parent */
 };
 
 /* Runs the init; never returns. Failures are sent over the channel (or the start connection) and end the

@@ -130,12 +130,12 @@ int spawn_init(struct init_context *context, int cgroup, struct child *ret_child
 	int ends[2], r;
 	void *page;
 
-	/* one page shared with the child: the stage it is in, readable also after its sudden death */
-	page = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		    0);
+	page = mmap(NULL, sizeof(struct init_progress), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return error_errno(err, errno, "mmap");
-	context->stage = ret_child->stage = page;
+	context->progress = ret_child->progress = page;
+	context->progress->timed = context->timed;
 	r = channel_pair(ends, err);
 	if (r < 0)
 		return r;
@@ -250,7 +250,7 @@ void child_release(struct child *child)
 {
 	cleanup_fd(&child->pidfd);
 	cleanup_fd(&child->channel);
-	if (child->stage)
-		munmap((void *)(uintptr_t)child->stage, sizeof(int));
-	child->stage = NULL;
+	if (child->progress)
+		munmap((void *)(uintptr_t)child->progress, sizeof *child->progress);
+	child->progress = NULL;
 }

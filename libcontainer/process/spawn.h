@@ -12,7 +12,7 @@ struct child {
 	pid_t pid; /* in the caller's pid namespace */
 	int pidfd;
 	int channel; /* the parent's end */
-	volatile int *stage; /* shared page: where the child is */
+	volatile struct init_progress *progress; /* shared page: where the child is */
 };
 #define CHILD_INIT                         \
 	(struct child)                     \
@@ -20,7 +20,7 @@ struct child {
 		.pidfd = -1, .channel = -1 \
 	}
 
-/* Clones the init, which runs @context (whose channel and stage are filled in here).
+/* Clones the init, which runs @context (whose channel and progress are filled in here).
  * @cgroup: directory to be born in, or -1. Returns in the parent only. */
 int spawn_init(struct init_context *context, int cgroup, struct child *ret_child,
 	       struct error *err) _must_check_;

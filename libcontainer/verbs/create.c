@@ -63,6 +63,7 @@ static void creation_undo(struct creation *c)
 {
 	struct error ignored = ERROR_INIT;
 
+	timeline_end(c->options->timeline);
 	cleanup_fd(&c->listener);
 	rootfs_sources_close(&c->sources);
 	join_close(&c->join);
@@ -72,6 +73,8 @@ static void creation_undo(struct creation *c)
 		return;
 	}
 	spawn_kill(&c->created.child);
+	timeline_add_init(c->options->timeline, c->created.child.progress,
+			  c->created.child.pid);
 	cgroup_close(&c->cgroup);
 	if (c->cgroup.created && cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
@@ -210,6 +213,7 @@ static int spawn_child(struct creation *c, struct error *err)
 		.root = -1,
 		.terminal = -1,
 		.arena = c->context->arena,
+		.timed = c->options->timeline != NULL,
 	};
 	struct child *child = &c->created.child;
 	int r;
@@ -352,10 +356,10 @@ static int explain_death(struct creation *c, struct error *err)
 	cleanup_fd(&child->pidfd);
 	if (status > 128)
 		error_set(err, ECHILD, "init was killed by signal %d while %s", status - 128,
-			  init_stage_name(*child->stage));
+			  init_stage_name(child->progress->stage));
 	else
 		error_set(err, ECHILD, "init ended with status %d while %s", status,
-			  init_stage_name(*child->stage));
+			  init_stage_name(child->progress->stage));
 	if (status == 128 + 9 && cgroup_explain_oom(&c->cgroup, err))
 		error_at(err, "container init was OOM-killed (memory limit too low?)");
 	return -err->code;
@@ -477,16 +481,25 @@ static int settle(struct creation *c, struct error *err)
 }
 
 /* The story, a line a step. */
-static int (*const steps[])(struct creation *c, struct error *err) = {
-	claim_name, /* the state directory, its lock, the first record */
-	compile_filter,
-	make_cgroup, /* with limits and device filter in force */
-	open_sources, /* bind sources, namespaces to join, the start socket */
-	spawn_child, /* born in its cgroup and namespaces; see process/init.c for its stages */
-	map_ids,
-	wait_until_it_stands, /* it assembles the root; the runtime's hooks run here */
-	settle, /* oom_score_adj, late limits */
-	commit,
+static const struct {
+	const char *name; /* for the timeline */
+	int (*run)(struct creation *c, struct error *err);
+} steps[] = {
+	/* the state directory, its lock, the first record */
+	{ "claiming the name", claim_name },
+	{ "compiling the seccomp filter", compile_filter },
+	/* with limits and device filter in force */
+	{ "making the cgroup", make_cgroup },
+	/* bind sources, namespaces to join, the start socket */
+	{ "opening the sources", open_sources },
+	/* born in its cgroup and namespaces; see process/init.c for its stages */
+	{ "cloning the init", spawn_child },
+	{ "mapping the ids", map_ids },
+	/* it assembles the root; the runtime's hooks run here */
+	{ "waiting until the init stands", wait_until_it_stands },
+	/* oom_score_adj, late limits */
+	{ "settling the late limits", settle },
+	{ "committing", commit },
 };
 
 int create_container(struct verb_context *context, const struct verb_create_options *options,
@@ -512,7 +525,8 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 	if (r < 0)
 		return r;
 	for (i = 0; i < ELEMENTS_OF(steps); i++) {
-		r = steps[i](&c, err);
+		timeline_step(options->timeline, steps[i].name);
+		r = steps[i].run(&c, err);
 		if (r < 0)
 			return r;
 	}
@@ -524,6 +538,11 @@ int verb_create(struct verb_context *context, const struct verb_create_options *
 		struct error *err)
 {
 	_cleanup_created_ struct created created = CREATED_INIT;
+	int r;
 
-	return create_container(context, options, true, &created, err);
+	r = create_container(context, options, true, &created, err);
+	if (r < 0)
+		return r;
+	timeline_add_init(options->timeline, created.child.progress, created.child.pid);
+	return 0;
 }

@@ -120,11 +120,13 @@ int prepare(struct verb_context *context, const struct verb_create_options *opti
 {
 	int r;
 
+	timeline_step(options->timeline, "reading config.json");
 	r = resolve_bundle(context, options->bundle, ret_prepared, err);
 	if (r < 0)
 		return r;
 	r = load(context, options->config, ret_prepared, err);
 	if (r < 0)
 		return r;
+	timeline_step(options->timeline, "probing and planning");
 	return plan(context, options, detached, ret_prepared, err);
 }

@@ -8,6 +8,25 @@
 #include "verbs/creation.h"
 #include "verbs/verbs.h"
 
+/* The last thing that run does with a container. @r: how it went so far. */
+static int finish(struct verb_context *context, const struct verb_create_options *options,
+		  const struct created *created, int r, struct error *err)
+{
+	struct error later = ERROR_INIT;
+
+	if (r < 0) {
+		timeline_step(options->timeline, "deleting");
+		if (verb_delete(context, options->id, true, &later) < 0)
+			error_ignore(&later, "the start's own error is the one to report");
+	} else if (!options->detach && !options->keep) {
+		timeline_step(options->timeline, "deleting");
+		r = verb_delete(context, options->id, true, err);
+	}
+	timeline_end(options->timeline);
+	timeline_add_init(options->timeline, created->child.progress, created->child.pid);
+	return r;
+}
+
 static int start_and_attend(struct verb_context *context,
 			    const struct verb_create_options *options, struct created *created,
 			    int *ret_status, struct error *err)
@@ -15,6 +34,7 @@ static int start_and_attend(struct verb_context *context,
 	_cleanup_attendance_ struct attendance attendance = ATTENDANCE_INIT;
 	int r;
 
+	timeline_step(options->timeline, "starting");
 	if (options->detach)
 		return verb_start(context, options->id, err);
 	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
@@ -23,6 +43,7 @@ static int start_and_attend(struct verb_context *context,
 	r = verb_start(context, options->id, err);
 	if (r < 0)
 		return r;
+	timeline_step(options->timeline, "waiting for the program's end");
 	return attend(&attendance, ret_status, err);
 }
 
@@ -30,7 +51,6 @@ int verb_run(struct verb_context *context, const struct verb_create_options *opt
 	     int *ret_status, struct error *err)
 {
 	_cleanup_created_ struct created created = CREATED_INIT;
-	struct error later = ERROR_INIT;
 	int r;
 
 	*ret_status = 0;
@@ -38,12 +58,5 @@ int verb_run(struct verb_context *context, const struct verb_create_options *opt
 	if (r < 0)
 		return r;
 	r = start_and_attend(context, options, &created, ret_status, err);
-	if (r < 0) {
-		if (verb_delete(context, options->id, true, &later) < 0)
-			error_ignore(&later, "the start's own error is the one to report");
-		return r;
-	}
-	if (options->detach || options->keep)
-		return 0;
-	return verb_delete(context, options->id, true, err);
+	return finish(context, options, &created, r, err);
 }

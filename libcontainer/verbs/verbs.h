@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "plan/plan.h"
 #include "state/state.h"
+#include "verbs/timeline.h"
 
 /* What the global options say. */
 struct verb_settings {
@@ -52,6 +53,9 @@ struct verb_create_options {
 	const char *console_socket; /* --console-socket, or NULL */
 	const char *pid_file; /* --pid-file, or NULL */
 	const char *pidfd_socket; /* --pidfd-socket, or NULL */
+	const char *trace; /* --trace, or NULL: for the command, which makes the timeline */
+	struct timeline
+		*timeline; /* filled in also when the verb fails; NULL: none is wanted */
 	unsigned preserve_fds; /* --preserve-fds, LISTEN_FDS not counted in */
 	bool no_pivot, no_new_keyring;
 	bool detach; /* run --detach */
