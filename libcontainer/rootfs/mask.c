@@ -4,8 +4,10 @@
  * Linux 6.15 a mount that is attached nowhere can't be cloned. */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/cleanup.h"
 #include "kernel/mountfd.h"
@@ -13,6 +15,45 @@
 #include "rootfs/attributes.h"
 #include "rootfs/operation.h"
 #include "rootfs/target.h"
+
+/* The mount operation that the path lies below: the last one, which covers those before it. */
+static const struct plan_op *mount_above(const struct plan_rootfs *plan, const char *path)
+{
+	const struct plan_op *op;
+	size_t i, length;
+
+	for (i = plan->n_ops; i > 0; i--) {
+		op = &plan->ops[i - 1];
+		length = strlen(op->target);
+		if (strncmp(path, op->target, length) == 0 && path[length] == '/')
+			return op;
+	}
+	return NULL;
+}
+
+/* Opens what a mask or read-only path is for. Below proc and sysfs it is looked up in that mount: were the
+ * directory that carries it renamed and another put in its place, the path would be missing, and what it
+ * has to hide would show under the new name. */
+static int open_place(const struct assembly *assembly, const struct plan_op *op,
+		      struct error *err)
+{
+	const struct plan_op *above = mount_above(assembly->plan, op->target);
+	_cleanup_fd_ int mount = -1;
+	struct statfs fs;
+
+	if (!above || above->kind != PLAN_OP_MOUNT || !above->no_follow_target)
+		return target_lookup(assembly->root, op->target, 0);
+	mount = mountfd_openat2(assembly->root, above->target, O_PATH | O_DIRECTORY, 0,
+				TARE_RESOLVE_IN_ROOT | TARE_RESOLVE_NO_SYMLINKS);
+	if (mount < 0)
+		return op_failed(err, -mount, "open \"%s\" again", above->target);
+	if (fstatfs(mount, &fs) < 0)
+		return op_failed(err, errno, "examine \"%s\"", above->target);
+	if (fs.f_type != TARE_PROC_SUPER_MAGIC && fs.f_type != TARE_SYSFS_MAGIC)
+		return error_set(err, ESTALE, "\"%s\" is no longer what was mounted there",
+				 above->target);
+	return target_lookup(mount, op->target + strlen(above->target), 0);
+}
 
 /* A path that is not there needs no mask. */
 static bool is_missing(int r)
@@ -94,11 +135,13 @@ int masked_path_perform(struct assembly *assembly, const struct plan_op *op, str
 	_cleanup_fd_ int at = -1;
 	struct stat st;
 
-	at = target_lookup(assembly->root, op->target, 0);
-	if (is_missing(at))
+	at = open_place(assembly, op, err);
+	if (is_missing(at) && err->code == 0)
 		return 0;
-	if (at < 0)
+	if (at < 0 && err->code == 0)
 		return op_failed(err, -at, "open it below the root");
+	if (at < 0)
+		return at;
 	if (fstat(at, &st) < 0)
 		return op_failed(err, errno, "examine it");
 	return S_ISDIR(st.st_mode) ? mask_directory(assembly, at, err)
@@ -111,11 +154,13 @@ int readonly_path_perform(struct assembly *assembly, const struct plan_op *op,
 	_cleanup_fd_ int at = -1, clone = -1;
 	int r;
 
-	at = target_lookup(assembly->root, op->target, 0);
-	if (is_missing(at))
+	at = open_place(assembly, op, err);
+	if (is_missing(at) && err->code == 0)
 		return 0;
-	if (at < 0)
+	if (at < 0 && err->code == 0)
 		return op_failed(err, -at, "open it below the root");
+	if (at < 0)
+		return at;
 	clone = mountfd_open_tree(at, "",
 				  TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE | AT_EMPTY_PATH);
 	if (clone < 0)
