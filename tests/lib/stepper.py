@@ -31,10 +31,13 @@ def read_log(path):
     return Log(calls, mounted, writes, swapped, failed, total)
 
 
+KERNEL_MAGICS = (0x9fa0, 0x62656572, 0x63677270)  # procfs, sysfs, cgroup2
+
+
 class Stepper:
     """The stepper's command line for one runtime."""
 
-    def __init__(self, runtime, prefixes=(), devices=(), forbidden=(), names=()):
+    def __init__(self, runtime, prefixes=(), devices=(), forbidden=(), names=(), writes=False):
         self.runtime = runtime
         self.program = tare.build_program("stepper", f"{tare.TOP}/build-results")
         self.log_path = f"{runtime.directory}/steps"
@@ -42,6 +45,8 @@ class Stepper:
         for option, values in (("-a", prefixes), ("-m", devices), ("-f", forbidden)):
             for value in values:
                 self.common += [option, value]
+        if writes:
+            self.common.append("-w")
         if names:
             self.common += ["-s", ",".join(names)]
 
@@ -59,6 +64,41 @@ class Stepper:
         result, log = self.call([], function)
         assert log.total, f"the stepper saw no call of interest: {result}"
         return result, log
+
+
+class Sweep:
+    """A container that is run once for each of the runtime's calls of interest, with one change of the
+    file system before it. reset() puts the objects in their places; check(where, output) looks at a run
+    that succeeded."""
+
+    def __init__(self, stepped, container, canary, exchange, reset):
+        self.stepped, self.container, self.canary = stepped, container, canary
+        self.exchange, self.reset = exchange, reset
+
+    def run(self, check, part=0, parts=1, back=False):
+        """The sweep; back: the change is undone after the call. A sweep can be cut into parts."""
+        self.reset()
+        _, log = self.stepped.count(self.container.run)
+        landed = attempts = 0
+        for step in range(part + 1, log.total + 1, parts):
+            self.reset()
+            options = ["-n", str(step), "-x", ",".join(self.exchange)] + (["-b"] if back else [])
+            result, seen = self.stepped.call(options, self.container.run)
+            where = f"step {step} of {log.total}, {seen.calls[step - 1:step]}"
+            attempts += 1
+            landed += seen.swapped
+            assert result.rc in (0, 1), f"{where}: {result}"
+            assert not seen.mounted, f"{where}: mounted outside: {seen.mounted}"
+            for magic, path in seen.writes:
+                kernels = path.startswith(("/proc/", "/sys/")) or "/attr/" in path
+                assert not kernels or magic in KERNEL_MAGICS, f"{where}: {path} is on {magic:x}"
+            self.canary.check(where)
+            if result.rc == 0:
+                check(where, result.out)
+            else:
+                assert result.err, where
+        assert attempts and landed >= attempts // 2, f"{landed} of {attempts} changes were made"
+        return log
 
 
 class Canary:

@@ -62,7 +62,8 @@ def test_every_spelling_works_without_a_link(runtime, spelling):
 @promise("CVE-2019-16884")
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_volume_in_place_of_proc(runtime, spelling, after):
+@pytest.mark.parametrize("label", [False, True], ids=["no label", "label"])
+def test_volume_in_place_of_proc(runtime, spelling, after, label):
     """A volume with a self/attr/exec of its own, in place of or over the real /proc."""
     fake = f"{runtime.directory}/fake"
     os.makedirs(f"{fake}/self/attr/apparmor")
@@ -70,7 +71,8 @@ def test_volume_in_place_of_proc(runtime, spelling, after):
         with open(f"{fake}/self/attr/{name}", "w", encoding="ascii"):
             pass
     container = runtime.container(["/bin/true"])
-    container.config["process"]["apparmorProfile"] = "unconfined-canary"
+    if label:
+        container.config["process"]["apparmorProfile"] = "unconfined-canary"
     volume = {"destination": SPELLINGS[spelling], "type": "bind", "source": fake,
               "options": ["rbind", "rw"]}
     container.config["mounts"][1 if after else 0:1] = [volume]

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 
 import pytest
 
@@ -67,46 +66,24 @@ def race_config(volume, *mounts, args=("/bin/report", "mountinfo")):
     return config
 
 
-def sweep(race, volume, entries, check, part, back=False):
-    """Runs the container once for each call of interest, with the exchange before (back: around) it.
-    check(result) looks at a run that succeeded."""
-    race.reset(entries)
-    _, log = race.count(race.container.run)
-    assert len(log.calls) >= 3, log
-    landed = 0
-    for step in range(part + 1, log.total + 1, PARTS):
-        race.reset(entries)
-        options = ["-n", str(step), "-x", f"{volume.path}/x,{volume.path}/swap"]
-        result, seen = race.call(options + (["-b"] if back else []), race.container.run)
-        where = f"step {step} of {log.total}, {seen.calls[step - 1:step]}"
-        landed += seen.swapped
-        assert result.rc in (0, 1), f"{where}: {result}"
-        assert not seen.mounted, f"{where}: mounted outside: {seen.mounted}"
-        race.canary.check(where)
-        if result.rc == 0:
-            check(where, json.loads(result.out))
-        else:
-            assert result.err, where
-    assert landed >= log.total // PARTS // 2, "the changes were not made"
-
-
 @pytest.fixture
-def make_race(runtime, volume, canary):
-    """A container under the stepper: make_race(mounts)."""
-    def make(*mounts, **more):
+def sweep(runtime, volume, canary):
+    """sweep(mounts, entries, check): a container with these mounts, with /vol/x and /vol/swap exchanged
+    before each call that has to do with the volume."""
+    def run(mounts, entries, check, part, back=False, **more):
         container = runtime.container(config=race_config(volume, *mounts, **more))
-        race = stepper.Stepper(runtime, prefixes=[f"{container.rootfs}/vol", "/vol"],
-                               devices=[volume.path], forbidden=[canary.directory])
-        race.container, race.canary = container, canary
+        container.config["linux"]["sysctl"] = {"net.ipv4.ip_default_ttl": "33"}
 
-        def reset(entries):
+        def reset():
             """As before the first run; a link to the canary leads to a path inside the root."""
             volume.fill(**entries)
             shutil.rmtree(f"{container.rootfs}/tmp")
             os.mkdir(f"{container.rootfs}/tmp")
-        race.reset = reset
-        return race
-    return make
+        stepped = stepper.Stepper(runtime, prefixes=[f"{container.rootfs}/vol", "/vol"],
+                                  devices=[volume.path], forbidden=[canary.directory], writes=True)
+        stepper.Sweep(stepped, container, canary, (f"{volume.path}/x", f"{volume.path}/swap"),
+                      reset).run(lambda where, out: check(where, json.loads(out)), part, PARTS, back)
+    return run
 
 
 def only_inside(canary, allowed=PRIVATE_MOUNTS):
@@ -133,49 +110,129 @@ LINKS = {
 @promise("CVE-2021-30465", "CVE-2024-45310")
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("first", ["directory", "link", "pulse"])
-def test_missing_directory_below_an_exchanged_one(make_race, volume, canary, first, part):
-    race = make_race({"destination": "/vol/x/y/z", "type": "tmpfs", "source": "raced"})
+def test_missing_directory_below_an_exchanged_one(sweep, canary, first, part):
     entries = {"x": None, "swap": canary.directory}
     if first == "link":
         entries = {"x": canary.directory, "swap": None}
-    sweep(race, volume, entries, only_inside(canary), part, back=first == "pulse")
+    sweep([{"destination": "/vol/x/y/z", "type": "tmpfs", "source": "raced"}], entries,
+          only_inside(canary), part, back=first == "pulse")
 
 
 @promise("CVE-2021-30465")
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_target_becomes_a_link(make_race, volume, canary, link, part):
-    race = make_race({"destination": "/vol/x", "type": "tmpfs", "source": "raced"})
-    sweep(race, volume, {"x": None, "swap": LINKS[link](canary.directory)}, only_inside(canary),
-          part)
+def test_target_becomes_a_link(sweep, canary, link, part):
+    sweep([{"destination": "/vol/x", "type": "tmpfs", "source": "raced"}],
+          {"x": None, "swap": LINKS[link](canary.directory)}, only_inside(canary), part)
 
 
 @promise("CVE-2021-30465", "CVE-2024-45310")
 @pytest.mark.parametrize("part", range(PARTS))
-def test_missing_file_below_an_exchanged_directory(make_race, volume, canary, part):
+def test_missing_file_below_an_exchanged_directory(sweep, canary, part):
     source = f"{os.path.dirname(canary.directory)}/bound"
     with open(source, "w", encoding="ascii") as file:
         file.write("bound\n")
-    race = make_race({"destination": "/vol/x/file2", "type": "bind", "source": source,
-                      "options": ["bind", "ro"]})
-    sweep(race, volume, {"x": None, "swap": canary.directory},
-          only_inside(canary, PRIVATE_MOUNTS + ("/vol/x/file2", "/vol/swap/file2", f"{canary.directory}/file2")), part)
+    allowed = PRIVATE_MOUNTS + ("/vol/x/file2", "/vol/swap/file2", f"{canary.directory}/file2")
+    sweep([{"destination": "/vol/x/file2", "type": "bind", "source": source,
+            "options": ["bind", "ro"]}],
+          {"x": None, "swap": canary.directory}, only_inside(canary, allowed), part)
 
 
 @promise("CVE-2025-52881")
 @pytest.mark.parametrize("link", ["/proc/self", "/proc/sys", "/proc/thread-self/attr"])
 @pytest.mark.parametrize("part", range(PARTS))
-def test_volume_becomes_a_link_into_proc(make_race, volume, canary, link, part):
+def test_volume_becomes_a_link_into_proc(runtime, sweep, canary, link, part):
     """Nothing gets mounted over parts of /proc, so that what is written there reaches the kernel."""
-    race = make_race({"destination": "/vol/x/net", "type": "tmpfs", "source": "raced"},
-                     args=["/bin/report", "mountinfo", "sysctl=net.ipv4.ip_default_ttl"])
-    race.container.config["linux"]["sysctl"] = {"net.ipv4.ip_default_ttl": "33"}
+    if runtime.path.endswith("crun"):
+        pytest.skip("crun mounts there")
     inside = only_inside(canary)
 
     def check(where, seen):
         inside(where, seen)
-        assert "33" in json.dumps(seen["sysctl"] if "sysctl" in seen else seen), where
+        assert seen["sysctl"]["net.ipv4.ip_default_ttl"].strip() == "33", where
         for point in parse_mountinfo(seen["mountinfo"]):
             assert not point.startswith("/proc/"), f"{where}: {point}"
-    race.common.append("-w")
-    sweep(race, volume, {"x": None, "swap": link}, check, part)
+    sweep([{"destination": "/vol/x/net", "type": "tmpfs", "source": "raced"}],
+          {"x": None, "swap": link}, check, part,
+          args=["/bin/report", "mountinfo", "sysctl=net.ipv4.ip_default_ttl"])
+
+
+@promise("CVE-2025-31133")
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("first", ["null", "link", "pulse"])
+def test_null_becomes_a_link(runtime, volume, canary, first, part):
+    """/dev is a volume; its null is exchanged with a link to the host while masks are made."""
+    container = runtime.container(
+        config=race_config(volume, args=["/bin/stat", "-c", "%F %t:%T", "/masked", "/proc/keys"]))
+    container.config["mounts"][1]["destination"] = "/dev"
+    container.config["linux"]["maskedPaths"] = ["/masked", "/proc/keys"]
+    with open(f"{container.rootfs}/masked", "w", encoding="ascii") as file:
+        file.write("secret\n")
+    stepped = stepper.Stepper(runtime, prefixes=[f"{container.rootfs}/dev", "/dev/null",
+                                                 f"{container.rootfs}/masked", "/masked"],
+                              devices=[volume.path], forbidden=[canary.directory])
+    link = f"{canary.directory}/null"
+    entries = {"null": link, "swap": "null"} if first == "link" else {"null": "null", "swap": link}
+
+    def check(where, out):
+        assert out == "character special file 1:3\n" * 2, where
+    stepper.Sweep(stepped, container, canary, (f"{volume.path}/null", f"{volume.path}/swap"),
+                  lambda: volume.fill(**entries)).run(check, part, PARTS, first == "pulse")
+
+
+ROOT_RACES = {
+    # name: what is exchanged with a link to the canary, what is taken out of the configuration
+    "dev with its mounts": ("dev", ()),
+    "bare dev": ("dev", ("/dev", "/dev/pts", "/dev/shm", "/dev/mqueue")),
+    "proc": ("proc", ()),
+    "sys": ("sys", ()),
+    "etc": ("etc", ()),
+    "bin": ("bin", ()),
+    "working directory": ("work", ()),
+}
+
+
+@promise("CVE-2026-41579", "CVE-2026-47766", "CVE-2019-19921", "CVE-2023-28642", "CVE-2024-21626")
+@pytest.mark.parametrize("name", ROOT_RACES)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_directory_of_the_root_becomes_a_link(runtime, canary, name, part):
+    """The root itself is shared with somebody who changes it."""
+    directory, without = ROOT_RACES[name]
+    container = runtime.container(["/bin/report", "cwd"])
+    if name in ("proc", "sys"):
+        # the mount follows its directory under the other name: what is masked must not show there
+        container.config["process"]["args"] = ["/bin/sh", "-c", """
+            for top in /proc /sys /swap; do
+                stat -c "%n %F %t:%T" $top/keys $top/timer_list
+                (exec 3> $top/sys/kernel/domainname) && echo "$top/sys is writable"
+                ls $top/firmware/* && echo "$top/firmware shows"
+            done 2> /dev/null
+            echo end"""]
+    config = container.config
+    config["root"]["readonly"] = False
+    config["process"]["cwd"] = "/work"
+    config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    config["mounts"] = [x for x in config["mounts"] if x["destination"] not in without]
+    os.mkdir(f"{container.rootfs}/work")
+    path, swap = f"{container.rootfs}/{directory}", f"{container.rootfs}/swap"
+    os.symlink(canary.directory, swap)
+    inner = container.rootfs + canary.directory
+
+    def reset():
+        if os.path.islink(path):
+            os.rename(path, f"{path}.link")
+            os.rename(swap, path)
+            os.rename(f"{path}.link", swap)
+        shutil.rmtree(f"{container.rootfs}/tmp")
+        os.makedirs(inner)
+
+    def check(where, out):
+        if name in ("proc", "sys"):
+            lines = out.splitlines()
+            assert lines.pop() == "end", (where, out)
+            assert all(x.endswith("character special file 1:3") for x in lines), (where, out)
+        else:
+            assert json.loads(out)["cwd"] in ("/work", "/swap", canary.directory), where
+    stepped = stepper.Stepper(runtime, prefixes=[path, swap, f"/{directory}", "/swap"],
+                              forbidden=[canary.directory], writes=True)
+    stepper.Sweep(stepped, container, canary, (path, swap), reset).run(check, part, PARTS)
