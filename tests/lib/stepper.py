@@ -115,6 +115,13 @@ class Canary:
             os.chown(f"{directory}/{name}", 12345, 12346)
         self.before = self.look()
 
+    def keep(self, *names):
+        """Takes the other files away."""
+        for name in ("file", "ptmx", "null", "console", "inner/file"):
+            if name not in names:
+                os.unlink(f"{self.directory}/{name}")
+        self.before = self.look()
+
     def look(self):
         """Everything that can be seen of the directory but access times."""
         seen = {}

@@ -32,7 +32,11 @@ def replace_dev(container, target):
 @promise("CVE-2026-41579", "CVE-2026-47766")
 @pytest.mark.parametrize("mounted", [True, False], ids=["mounted", "bare"])
 @pytest.mark.parametrize("link", ["absolute", "relative", "inner", "chain"])
-def test_dev_is_a_link(runtime, canary, mounted, link):
+@pytest.mark.parametrize("files", [(), ("ptmx",), ("ptmx", "null", "console")], ids=len)
+def test_dev_is_a_link(runtime, canary, mounted, link, files):
+    """files: what is there already where the link leads; a wrong file in a device's place ends a creation
+    early, so it is tried without."""
+    canary.keep("file", "inner/file", *files)
     container = runtime.container(["/bin/ls", "/"])
     container.config["root"]["readonly"] = False
     container.config["linux"]["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10,

@@ -2,7 +2,9 @@
 container can look into the init while that still is the runtime."""
 import hashlib
 import os
+import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -33,6 +35,45 @@ def script(container, name, text):
     os.chmod(path, 0o755)
 
 
+EVIL_LIBRARY = """
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void attack(void)
+{
+	char number[16], exe[256] = "";
+
+	if (getenv("ATTACKED") || readlink("/proc/self/exe", exe, sizeof exe - 1) < 0)
+		return;
+	snprintf(number, sizeof number, "%d", open("/proc/self/exe", O_RDONLY));
+	setenv("ATTACKED", number, 1);
+	unsetenv("LD_PRELOAD");
+	execl("/bin/sh", "sh", "/attack", exe, (char *)0);
+}
+"""
+
+
+def plant_libraries(container):
+    """What the attacker's image has: the loader and libraries that the runtime is linked with, so that its
+    executable runs inside, and one that takes over. False for a static runtime, which loads nothing."""
+    done = subprocess.run(["ldd", container.runtime.path], capture_output=True, text=True, check=False)
+    paths = re.findall(r"(/\S+) \(0x", done.stdout)
+    for path in paths:
+        os.makedirs(os.path.dirname(container.rootfs + path), exist_ok=True)
+        shutil.copy(path, container.rootfs + path)
+    source = f"{container.bundle}/evil.c"
+    with open(source, "w", encoding="ascii") as file:
+        file.write(EVIL_LIBRARY)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", f"{container.rootfs}/evil.so", source], check=True)
+    script(container, "attack", """
+        echo "attacking $1"
+        (echo overwritten > /proc/self/fd/$ATTACKED) 2> /dev/null && echo written
+        exit 9""")
+    container.config["process"]["env"].append("LD_PRELOAD=/evil.so")
+    return bool(paths)
+
+
 PROGRAMS = ["/proc/self/exe", "/proc/1/exe", "/proc/thread-self/exe", "/link", "/chain", "/proc/self/fd/3",
             "exe", "self/exe"]
 
@@ -41,14 +82,14 @@ PROGRAMS = ["/proc/self/exe", "/proc/1/exe", "/proc/thread-self/exe", "/link", "
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_program_is_the_runtime_itself(runtime, binary, program):
     container = runtime.container([program, "--version"])
-    container.config["process"]["env"].append("LD_PRELOAD=/evil.so")
+    plant_libraries(container)
     if not program.startswith("/"):
-        container.config["process"]["env"] = ["PATH=/proc/self:/proc"]
+        container.config["process"]["env"][0] = "PATH=/proc/self:/proc"
     os.symlink("/proc/self/exe", f"{container.rootfs}/link")
     os.symlink("link", f"{container.rootfs}/chain")
     result = container.run()
     assert result.rc != 0
-    assert "version" not in result.out
+    assert "version" not in result.out and "attacking" not in result.out
 
 
 @promise("CVE-2019-5736")
@@ -59,7 +100,11 @@ def test_the_interpreter_is_the_runtime_itself(runtime, binary, interpreter):
     container.config["root"]["readonly"] = False
     os.symlink("/proc/self/exe", f"{container.rootfs}/link")
     script(container, "script", f"#!{interpreter}\n")
-    assert container.run().rc != 0
+    linked = plant_libraries(container)
+    result = container.run()
+    assert result.rc != 0 and "written" not in result.out, result
+    if linked and runtime.is_tare and interpreter == "/proc/self/exe":
+        assert "attacking" in result.out, f"the attack did not come about: {result}"
 
 
 def beside(runtime, other, words):
