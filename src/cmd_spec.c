@@ -37,11 +37,12 @@ static int write_new(const char *path, const char *name, struct json_writer *wri
 int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err)
 {
 	const char *bundle = ".", *name = "config.json", *path;
-	bool rootless = false;
+	struct verb_spec_options wanted = { .uid = geteuid(), .gid = getegid() };
 	const struct option options[] = {
 		{ "bundle", 'b', OPTION_TEXT, &bundle, "DIR", "directory to write to" },
 		{ "config", 'f', OPTION_TEXT, &name, "FILE", "name of the file" },
-		{ "rootless", 0, OPTION_FLAG, &rootless, NULL, NULL },
+		{ "rootless", 0, OPTION_FLAG, &wanted.rootless, NULL,
+		  "for a user without privileges: the own id as root of a user namespace" },
 	};
 	const struct usage usage = {
 		.name = "spec",
@@ -57,12 +58,10 @@ int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err)
 	r = command_parse(&usage, argc, argv, &operands, err);
 	if (r <= 0)
 		return r;
-	if (rootless)
-		return error_set(err, ENOTSUP, "not supported yet: spec --rootless");
 	path = path_join(tare->arena, bundle, name);
 	writer = json_writer_new("\t");
 	if (!path || !writer)
 		return error_oom(err);
-	verb_spec(writer);
+	verb_spec(&wanted, writer);
 	return write_new(path, name, writer, err);
 }

@@ -261,10 +261,17 @@ static void enter_stage(volatile struct init_progress *progress, int stage)
 
 _Noreturn void init_run(struct init_context *context)
 {
+	const struct plan_namespaces *plan = &context->plan->namespaces;
 	struct error err = ERROR_INIT;
 	int most = TRACE_WARNING, i, r;
 
-	init_guard();
+	/* A process that is not dumpable has /proc files that belong to root: without privileges the parent
+	 * could not write the id maps any more. Then stage_become_root() is the first to guard; there is
+	 * nobody else in the new user namespace until then. */
+	if (plan->deny_setgroups || plan->map_by_helper)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	else
+		init_guard();
 	leave_without_parent(context);
 	prctl(PR_SET_NAME, "tare:[INIT]");
 	default_signals();

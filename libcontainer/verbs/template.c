@@ -1,6 +1,10 @@
 /* The configuration to start from: a shell on a terminal with the namespaces, mounts, masked and read-only
  * paths that users of `runc spec` expect. It gives three capabilities and lets none be inherited: a non-empty
  * inheritable set hands capabilities to whatever a program executes (CVE-2022-24769 and its siblings). */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "verbs/verbs.h"
 
@@ -59,49 +63,126 @@ static void write_process(struct json_writer *writer)
 struct mount {
 	const char *destination, *type, *source;
 	const char *options[7];
+	bool privileged; /* cannot be made with the caller's own id alone */
 };
 
+/* The group that ptys belong to; without a mapping for it devpts refuses the option. */
+#define GROUP_TTY "gid=5"
+
 static const struct mount mounts[] = {
-	{ "/proc", "proc", "proc", { NULL } },
-	{ "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
+	{ "/proc", "proc", "proc", { NULL }, false },
+	{ "/dev",
+	  "tmpfs",
+	  "tmpfs",
+	  { "nosuid", "strictatime", "mode=755", "size=65536k" },
+	  false },
 	{ "/dev/pts",
 	  "devpts",
 	  "devpts",
-	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
+	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", GROUP_TTY },
+	  false },
 	{ "/dev/shm",
 	  "tmpfs",
 	  "shm",
-	  { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" } },
-	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
-	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
+	  { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" },
+	  false },
+	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" }, false },
+	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" }, true },
 	{ "/sys/fs/cgroup",
 	  "cgroup",
 	  "cgroup",
-	  { "nosuid", "noexec", "nodev", "relatime", "ro" } },
+	  { "nosuid", "noexec", "nodev", "relatime", "ro" },
+	  true },
 };
 
-static void write_mounts(struct json_writer *writer)
+/* sysfs belongs to a network namespace, and only who owns that may mount it: so it is the host's, with all that
+ * is mounted below it. */
+static const struct mount host_sys = {
+	"/sys", "none", "/sys", { "rbind", "nosuid", "noexec", "nodev", "ro" }, false,
+};
+
+static void write_mount(struct json_writer *writer, const struct mount *mount, bool rootless)
+{
+	size_t i;
+
+	json_object_begin(writer);
+	json_key_string(writer, "destination", mount->destination);
+	json_key_string(writer, "type", mount->type);
+	json_key_string(writer, "source", mount->source);
+	if (mount->options[0]) {
+		json_key(writer, "options");
+		json_array_begin(writer);
+		for (i = 0; i < ELEMENTS_OF(mount->options) && mount->options[i]; i++)
+			if (!rootless || strcmp(mount->options[i], GROUP_TTY) != 0)
+				json_string(writer, mount->options[i]);
+		json_array_end(writer);
+	}
+	json_object_end(writer);
+}
+
+static void write_mounts(struct json_writer *writer, bool rootless)
 {
 	size_t i;
 
 	json_key(writer, "mounts");
 	json_array_begin(writer);
-	for (i = 0; i < ELEMENTS_OF(mounts); i++) {
+	for (i = 0; i < ELEMENTS_OF(mounts); i++)
+		if (!rootless || !mounts[i].privileged)
+			write_mount(writer, &mounts[i], rootless);
+	if (rootless)
+		write_mount(writer, &host_sys, rootless);
+	json_array_end(writer);
+}
+
+/* No device may be used but those that every container gets (spec 165). */
+static void write_resources(struct json_writer *writer)
+{
+	json_key(writer, "resources");
+	json_object_begin(writer);
+	json_key(writer, "devices");
+	json_array_begin(writer);
+	json_object_begin(writer);
+	json_key_bool(writer, "allow", false);
+	json_key_string(writer, "access", "rwm");
+	json_object_end(writer);
+	json_array_end(writer);
+	json_object_end(writer);
+}
+
+/* The one id that needs no privilege to be mapped: the caller's own. */
+static void write_mapping(struct json_writer *writer, const char *key, uint32_t id)
+{
+	json_key(writer, key);
+	json_array_begin(writer);
+	json_object_begin(writer);
+	json_key_uint(writer, "containerID", 0);
+	json_key_uint(writer, "hostID", id);
+	json_key_uint(writer, "size", 1);
+	json_object_end(writer);
+	json_array_end(writer);
+}
+
+static void write_namespaces(struct json_writer *writer, bool rootless)
+{
+	static const char *const types[] = { "pid",   "network", "ipc", "uts",
+					     "mount", "cgroup",	 "user" };
+	size_t i;
+
+	json_key(writer, "namespaces");
+	json_array_begin(writer);
+	for (i = 0; i < ELEMENTS_OF(types); i++) {
+		/* without privileges a network namespace could only have a loopback */
+		if (strcmp(types[i], rootless ? "network" : "user") == 0)
+			continue;
 		json_object_begin(writer);
-		json_key_string(writer, "destination", mounts[i].destination);
-		json_key_string(writer, "type", mounts[i].type);
-		json_key_string(writer, "source", mounts[i].source);
-		if (mounts[i].options[0])
-			write_strings(writer, "options", mounts[i].options);
+		json_key_string(writer, "type", types[i]);
 		json_object_end(writer);
 	}
 	json_array_end(writer);
 }
 
-static void write_linux(struct json_writer *writer)
+static void write_linux(struct json_writer *writer, const struct verb_spec_options *options)
 {
-	static const char *const namespaces[] = { "pid", "network", "ipc",
-						  "uts", "mount",   "cgroup" };
 	static const char *const masked[] = {
 		"/proc/acpi",
 		"/proc/asound",
@@ -118,34 +199,22 @@ static void write_linux(struct json_writer *writer)
 	static const char *const readonly[] = { "/proc/bus",	       "/proc/fs",
 						"/proc/irq",	       "/proc/sys",
 						"/proc/sysrq-trigger", NULL };
-	size_t i;
 
 	json_key(writer, "linux");
 	json_object_begin(writer);
-	json_key(writer, "resources");
-	json_object_begin(writer);
-	json_key(writer, "devices");
-	json_array_begin(writer);
-	json_object_begin(writer);
-	json_key_bool(writer, "allow", false);
-	json_key_string(writer, "access", "rwm");
-	json_object_end(writer);
-	json_array_end(writer);
-	json_object_end(writer);
-	json_key(writer, "namespaces");
-	json_array_begin(writer);
-	for (i = 0; i < ELEMENTS_OF(namespaces); i++) {
-		json_object_begin(writer);
-		json_key_string(writer, "type", namespaces[i]);
-		json_object_end(writer);
+	if (options->rootless) {
+		write_mapping(writer, "uidMappings", options->uid);
+		write_mapping(writer, "gidMappings", options->gid);
+	} else {
+		write_resources(writer);
 	}
-	json_array_end(writer);
+	write_namespaces(writer, options->rootless);
 	write_strings(writer, "maskedPaths", masked);
 	write_strings(writer, "readonlyPaths", readonly);
 	json_object_end(writer);
 }
 
-void verb_spec(struct json_writer *writer)
+void verb_spec(const struct verb_spec_options *options, struct json_writer *writer)
 {
 	json_object_begin(writer);
 	json_key_string(writer, "ociVersion", OCI_VERSION);
@@ -156,7 +225,7 @@ void verb_spec(struct json_writer *writer)
 	json_key_bool(writer, "readonly", true);
 	json_object_end(writer);
 	json_key_string(writer, "hostname", "tare");
-	write_mounts(writer);
-	write_linux(writer);
+	write_mounts(writer, options->rootless);
+	write_linux(writer, options);
 	json_object_end(writer);
 }

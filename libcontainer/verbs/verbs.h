@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -117,9 +118,16 @@ int verb_delete(struct verb_context *context, const char *id, bool force,
 int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
 		       struct error *err) _must_check_;
 
+struct verb_spec_options {
+	/* --rootless: for a caller without privileges: a user namespace with the caller's own ids mapped to
+	 * root, the host's network and /sys, no limits */
+	bool rootless;
+	uint32_t uid, gid; /* of the caller, with rootless */
+};
+
 /* The configuration that `tare spec` writes: a shell on a terminal, with the namespaces, mounts and masks
  * that engines use, and nothing inheritable (CVE-2022-24769). */
-void verb_spec(struct json_writer *writer);
+void verb_spec(const struct verb_spec_options *options, struct json_writer *writer);
 
 /* What this build can do, as the features document of the runtime-spec. */
 void verb_features(struct json_writer *writer);
