@@ -53,14 +53,14 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 		  "append the log to this file (default: standard error)" },
 		{ "log-format", 0, OPTION_TEXT, &globals->log_format, "text|json",
 		  "format of the log (default: text)" },
-		{ "log-level", 0, OPTION_TEXT, &globals->log_level, "LEVEL",
-		  "error, warning, info or debug (default: warning)" },
+		{ "log-level", 0, OPTION_TEXT, &globals->log_level, "error|warning|info|debug",
+		  "the least severe lines (default: warning)" },
 		{ "root", 0, OPTION_TEXT, &globals->root, "DIR",
 		  "where the state of containers is (default: /run/tare)" },
 		{ "systemd-cgroup", 0, OPTION_FLAG, &globals->systemd_cgroup, NULL,
 		  "make cgroups through systemd (not supported yet)" },
-		{ "cgroup-manager", 0, OPTION_TEXT, &globals->cgroup_manager, "NAME",
-		  "cgroupfs, systemd or disabled (default: cgroupfs)" },
+		{ "cgroup-manager", 0, OPTION_TEXT, &globals->cgroup_manager,
+		  "cgroupfs|systemd|disabled", "who makes cgroups (default: cgroupfs)" },
 		{ "rootless", 0, OPTION_TEXT, &globals->rootless, "true|false|auto",
 		  "whether missing permissions for cgroups are passed over" },
 		{ "kernel-caps", 0, OPTION_TEXT, &globals->kernel_caps, "-NAME,...", NULL },
@@ -70,11 +70,11 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 	memcpy(ret_table, table, sizeof table);
 }
 
-static void print_help(const struct usage *usage)
+/* What follows the global options in the help. */
+static void print_verbs(void)
 {
 	size_t i;
 
-	command_help(usage);
 	printf("\nCOMMANDS:\n");
 	for (i = 0; i < ELEMENTS_OF(verbs); i++)
 		printf("   %-12s  %s\n", verbs[i].name, verbs[i].summary);
@@ -180,7 +180,9 @@ static int run(int argc, char **argv, struct log *log, struct arena *arena, stru
 		return command_flush(err);
 	}
 	if (r == 0 || operands.count == 0 || strcmp(operands.values[0], "help") == 0) {
-		print_help(&usage);
+		if (r > 0)
+			command_help(&usage);
+		print_verbs();
 		return command_flush(err);
 	}
 	r = settle(&globals, log, &tare.settings, err);
