@@ -1,10 +1,11 @@
 """The first things that must work: a program runs, its exit status comes back, a container lives."""
 import json
+import os
 
 import pytest
 
 import console
-from tare import eventually, promise
+from tare import eventually, promise, unprivileged
 
 
 @promise("contract:6")
@@ -109,3 +110,11 @@ def test_terminal(runtime):
     assert set(seen["terminal"]["streams"]) == {"/dev/pts/0"}
     if not runtime.path.endswith("crun"):  # which makes a link of it
         assert seen["dev"]["console"]["rdev"][0] == 136
+
+
+def test_unprivileged_user(unprivileged_runtime):
+    container = unprivileged_runtime.reporter("identity", "namespaces")
+    unprivileged(container.config, os.geteuid() or 1000, os.getegid() or 1000)
+    seen = container.report()
+    assert seen["identity"]["uid"] == [0, 0, 0]
+    assert seen["namespaces"]["uid_map"].split() == ["0", str(os.geteuid() or 1000), "1"]

@@ -89,6 +89,20 @@ def user_namespace(config, first=100000, size=65536):
     return config
 
 
+def unprivileged(config, uid=1000, gid=1000):
+    """Makes a configuration one that a user without privileges may run: their own id is the
+    container's root, and nothing is asked for that belongs to the host's root."""
+    user_namespace(config)
+    linux = config["linux"]
+    linux["uidMappings"] = [{"containerID": 0, "hostID": uid, "size": 1}]
+    linux["gidMappings"] = [{"containerID": 0, "hostID": gid, "size": 1}]
+    del linux["resources"]
+    for entry in config["mounts"]:
+        # gid 5 is not mapped
+        entry["options"] = [x for x in entry.get("options", []) if x != "gid=5"]
+    return config
+
+
 def capability_names(bits):
     """The names of a capability set that `report` printed, from the kernel's header."""
     names = {}
@@ -217,6 +231,8 @@ class Runtime:
         bundle = f"{self.directory}/bundle{number}"
         os.mkdir(bundle)
         subprocess.run(["cp", "-a", self.rootfs, f"{bundle}/rootfs"], check=True)
+        if self.user is not None:
+            subprocess.run(["chown", "-R", f"{self.user}:{self.user}", bundle], check=True)
         container = Container(self, name or self.host.name(), bundle,
                               config or default_config(args))
         self.containers.append(container)
