@@ -143,7 +143,8 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 	if (r == -EINVAL || r == -ENOMEM)
 		return r;
 	if (!plan->required) {
-		trace_warning("the container runs without a cgroup of its own: %s", err->text);
+		/* not a warning: nobody asked for one, and the standard error may be the container's */
+		trace_debug("the container runs without a cgroup of its own: %s", err->text);
 		error_ignore(err, "nothing in config.json needs a cgroup");
 		return 0;
 	}
