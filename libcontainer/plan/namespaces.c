@@ -66,6 +66,8 @@ static int user_namespace(const struct plan_builder *b, struct plan_namespaces *
 	ns->gid_map = plan_id_map_text(b->arena, lin->gid_mappings, lin->n_gid_mappings);
 	if (!ns->uid_map || !ns->gid_map)
 		return error_oom(err);
+	ns->guard_after_maps = (b->options->euid != 0 || !b->options->initial_userns) &&
+			       ns->of[SPEC_NAMESPACE_PID].mode != PLAN_NS_JOIN;
 	if (b->options->euid != 0) {
 		ns->map_by_helper = !maps_only_self(lin, b->options->euid);
 		ns->deny_setgroups = !ns->map_by_helper;

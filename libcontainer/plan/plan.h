@@ -73,6 +73,10 @@ struct plan_namespaces {
 	const char *uid_map; /* text for /proc/PID/uid_map, or NULL */
 	const char *gid_map; /* text for /proc/PID/gid_map, or NULL */
 	bool deny_setgroups; /* write "deny" to /proc/PID/setgroups first (unprivileged single map) */
+	/* Whoever is not root of the initial user namespace can write the maps only of a process that is
+	 * dumpable (the /proc files of another belong to that root, proc(5)): the init stays so
+	 * until its ids are mapped. Not with a joined pid namespace, whose processes could reach it. */
+	bool guard_after_maps;
 	const char *timens_offsets; /* text for /proc/self/timens_offsets, or NULL */
 	bool loopback_up; /* a new network namespace */
 };

@@ -29,6 +29,15 @@ void init_guard(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+/* The guard before the user namespace is entered; stage_become_root() sets up what is put off here. */
+static void first_guard(const struct plan_namespaces *plan)
+{
+	if (plan->guard_after_maps)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	else
+		init_guard();
+}
+
 /* Waits for one kind of message from the parent; end of file means that the parent is gone. */
 static int await(struct init_context *context, enum channel_type type,
 		 struct channel_message *message, struct error *err)
@@ -261,17 +270,10 @@ static void enter_stage(volatile struct init_progress *progress, int stage)
 
 _Noreturn void init_run(struct init_context *context)
 {
-	const struct plan_namespaces *plan = &context->plan->namespaces;
 	struct error err = ERROR_INIT;
 	int most = TRACE_WARNING, i, r;
 
-	/* A process that is not dumpable has /proc files that belong to root: without privileges the parent
-	 * could not write the id maps any more. Then stage_become_root() is the first to guard; there is
-	 * nobody else in the new user namespace until then. */
-	if (plan->deny_setgroups || plan->map_by_helper)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	else
-		init_guard();
+	first_guard(&context->plan->namespaces);
 	leave_without_parent(context);
 	prctl(PR_SET_NAME, "tare:[INIT]");
 	default_signals();

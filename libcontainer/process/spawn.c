@@ -89,7 +89,8 @@ static int spawn_by_intermediate(struct init_context *context, int cgroup, struc
 	if (pid < 0)
 		return error_errno(err, -pid, "clone3");
 	if (pid == 0) {
-		prctl(PR_SET_DUMPABLE, 0);
+		if (!context->plan->namespaces.guard_after_maps)
+			prctl(PR_SET_DUMPABLE, 0);
 		run_intermediate(context, cgroup);
 	}
 	r = receive_init(child, err);
