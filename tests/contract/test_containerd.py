@@ -4,12 +4,13 @@ import json
 import os
 import select
 import socket
+import subprocess
 
 import pytest
 
 import callers
 import console
-from tare import eventually, promise, read_text
+from tare import eventually, promise, read_text, unprivileged, user_namespace
 
 LOOP = "trap 'exit 3' TERM; echo up; while :; do sleep 0.02; done"
 
@@ -37,6 +38,24 @@ def started(shim):
     return shim
 
 
+@promise("contract:7.2", "contract:7.3")
+def test_life_without_privileges(unprivileged_runtime):
+    """What rootless engines do: the same verbs as an ordinary user."""
+    runtime = unprivileged_runtime
+    container = runtime.container(["/bin/sh", "-c", LOOP])
+    unprivileged(container.config, os.geteuid() or 1000, os.getegid() or 1000)
+    container.create()
+    assert container.status() == "created"
+    assert callers.parent_of(container.pid) == os.getpid()
+    container.start()
+    eventually(lambda: container.output() == ("up\n", ""))
+    assert runtime.call("delete", container.id).rc == 1
+    container.kill("TERM")
+    assert container.wait() == 3
+    container.delete()
+    assert runtime.ids() == []
+
+
 def ends(descriptor, timeout=5):
     """Whether a pipe comes to its end in time."""
     return bool(select.select([descriptor], [], [], timeout)[0]) and os.read(descriptor, 1) == b""
@@ -61,6 +80,58 @@ def test_life(runtime_in_view):
     assert shim.call("delete", shim.id) == (0, "", "")
     assert not [x for x in shim.entries() if x["level"] == "error"]
     shim.close()
+
+
+@pytest.fixture
+def other_user_namespace(host):
+    """A user namespace with ids from 100000 on, made by somebody else: the path to it."""
+    with subprocess.Popen(["unshare", "--user", "setpriv", "--pdeathsig", "KILL", "sleep", "infinity"],
+                          stdin=subprocess.DEVNULL) as holder:
+        host.holders.add(holder.pid)
+        path = f"/proc/{holder.pid}/ns/user"
+        eventually(lambda: os.readlink(path) != os.readlink("/proc/self/ns/user"))
+        for ids in ("uid", "gid"):
+            with open(f"/proc/{holder.pid}/{ids}_map", "w", encoding="ascii") as file:
+                file.write("0 100000 65536\n")
+        yield path
+        holder.kill()
+        holder.wait()
+        host.holders.discard(holder.pid)
+
+
+@promise("contract:7.2", "contract:7.3")
+@pytest.mark.parametrize("mode", ["plain", "user", "joined user", "host pid", "hooks", "time", "no-pivot"])
+def test_init_alone_holds_the_streams(shim, other_user_namespace, mode):
+    """No helper, intermediate or hook process stays behind, and init comes to the caller."""
+    config, options = shim.container.config, []
+    namespaces = config["linux"]["namespaces"]
+    if mode == "user":
+        user_namespace(config)
+        shim.container.chown(100000)
+    elif mode == "joined user":
+        namespaces.append({"type": "user", "path": other_user_namespace})
+        shim.container.chown(100000)
+    elif mode == "host pid":
+        namespaces[:] = [x for x in namespaces if x["type"] != "pid"]
+    elif mode == "hooks":
+        config["hooks"] = {kind: [{"path": "/bin/true"}] for kind in
+                           ("prestart", "createRuntime", "createContainer", "startContainer")}
+    elif mode == "time":
+        namespaces.append({"type": "time"})
+        config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000}}
+    else:
+        options = ["--no-pivot"] if mode == "no-pivot" else []
+    created(shim, *options)
+    pid = shim.container.pid
+    assert callers.parent_of(pid) == os.getpid()
+    assert callers.holders(shim.out) == callers.holders(shim.err) == {pid}
+    assert shim.call("start", shim.id) == (0, "", "")
+    assert callers.read_line(shim.out) == b"up\n"
+    assert pid in callers.holders(shim.out)
+    assert shim.call("kill", shim.id, "9") == (0, "", "")
+    assert shim.container.wait() == 137
+    assert shim.call("delete", shim.id) == (0, "", "")
+    assert callers.holders(shim.out) == set()
 
 
 @promise("contract:8", "contract:5")
@@ -154,7 +225,8 @@ def test_kill_errors_are_not_found(shim):
 
 @promise("contract:8", "contract:7.8")
 @pytest.mark.parametrize("words", [["--all"], ["-a"], []])
-def test_kill_of_all_in_a_shared_pid_namespace(runtime, words):
+def test_kill_of_all_in_a_shared_pid_namespace(runtime_in_view, words):
+    runtime = runtime_in_view
     shim = callers.Shim(runtime.container(
         ["/bin/sh", "-c", "setsid sleep 100 > /dev/null 2>&1 & echo up; wait"]))
     config = shim.container.config
