@@ -13,7 +13,7 @@ import console
 import engine
 import expect
 import filters
-from tare import eventually, promise, read_text
+from tare import eventually, promise, read_text, user_namespace
 
 # (config, what differs, why): departures of the peers, never of tare. Beside these, both refuse to
 # run with a capability that the caller has not got (engine.Bundle takes it away for them).
@@ -324,3 +324,21 @@ def test_the_comparison_sees_each_difference(runtime):
 @promise("issue:7.1")
 def test_the_files_are_all_here():
     assert len(engine.NAMES) == 8
+
+
+def test_a_user_namespace_in_a_user_namespace(user_namespace_view, make_runtime, runtime_path):
+    """Root of a user namespace maps ids as well, though /proc belongs to the initial root."""
+    if user_namespace_view.name == "host" and not os.path.basename(runtime_path).startswith("tare") \
+            and not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        pytest.skip("the peers do not run on hybrid cgroups")
+    runtime = make_runtime(user_namespace_view)
+    os.chown(runtime.directory, user_namespace_view.OWNER, user_namespace_view.OWNER)
+    container = runtime.reporter("namespaces", "identity")
+    user_namespace(container.config, 1, 1000)
+    container.chown(user_namespace_view.FIRST)
+    del container.config["linux"]["resources"]
+    delegated = os.path.basename(user_namespace_view.delegated)
+    container.config["linux"]["cgroupsPath"] = f"/{delegated}/{container.id}"
+    seen = container.report()
+    assert seen["namespaces"]["uid_map"].split() == ["0", "1", "1000"]
+    assert seen["identity"]["uid"] == [0, 0, 0]
