@@ -69,21 +69,22 @@ class Stepper:
 class Sweep:
     """A container that is run once for each of the runtime's calls of interest, with one change of the
     file system before it. reset() puts the objects in their places; check(where, output) looks at a run
-    that succeeded."""
+    that succeeded. action() runs the container, if run() does not, and returns a Result."""
 
-    def __init__(self, stepped, container, canary, exchange, reset):
+    def __init__(self, stepped, container, canary, exchange, reset, action=None):
         self.stepped, self.container, self.canary = stepped, container, canary
         self.exchange, self.reset = exchange, reset
+        self.action = action or container.run
 
     def run(self, check, part=0, parts=1, back=False):
         """The sweep; back: the change is undone after the call. A sweep can be cut into parts."""
         self.reset()
-        _, log = self.stepped.count(self.container.run)
+        _, log = self.stepped.count(self.action)
         landed = attempts = 0
         for step in range(part + 1, log.total + 1, parts):
             self.reset()
             options = ["-n", str(step), "-x", ",".join(self.exchange)] + (["-b"] if back else [])
-            result, seen = self.stepped.call(options, self.container.run)
+            result, seen = self.stepped.call(options, self.action)
             where = f"step {step} of {log.total}, {seen.calls[step - 1:step]}"
             attempts += 1
             landed += seen.swapped

@@ -3,6 +3,7 @@ directory, no program, is reached through /proc/self/fd."""
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -143,6 +144,24 @@ def test_hooks_have_their_standard_streams_only(runtime, kind):
         links = re.findall(r" (\d+) -> (.*)", file.read())
     others = {number: link for number, link in links if int(number) > 2 and not link.endswith("/fd")}
     assert not others, others
+
+
+@promise("R-CLOEXEC", "CVE-2024-21626")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_not_filled_by_something_of_the_host(runtime, closed):
+    """What the runtime opens first must not land at 0, 1, 2 and stay there."""
+    container = runtime.container(["/bin/sh", "-c", "ls -l /proc/1/fd > /tmp/seen"])
+    container.config["root"]["readonly"] = False
+    container.write()
+    subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh",
+                    *runtime.argv("run", "--bundle", container.bundle, container.id)],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                   env=runtime.env, timeout=20, check=runtime.is_tare)
+    with open(f"{container.rootfs}/tmp/seen", encoding="utf-8") as file:
+        links = dict(re.findall(r" (\d+) -> (.*)", file.read()))
+    for number in ("0", "2"):
+        assert number not in links or links[number] == "/dev/null" or \
+            links[number].startswith(("pipe:", "/fd", "/proc")), links
 
 
 @promise("R-CLOEXEC")

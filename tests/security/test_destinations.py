@@ -57,7 +57,7 @@ def test_destination_with_a_link(runtime, canary, form, kind):
     container.config["root"]["readonly"] = False
     container.config["mounts"] = container.config["mounts"][:1]
     before = set(os.listdir(os.path.dirname(container.bundle)))
-    for destination in DESTINATIONS:
+    for destination in DESTINATIONS if kind == "tmpfs" else DESTINATIONS[1:4]:
         clear(container, canary, LINKS[form])
         container.config["mounts"][1:] = [mount_of(kind, destination, runtime)]
         result = container.run()

@@ -1,14 +1,13 @@
 """/dev: what a runtime creates, masks with and binds there must not follow what an image or a volume has
 put in its place."""
-import array
 import os
 import shutil
-import socket
 import stat
 import subprocess
 
 import pytest
 
+from console import create_with_terminal
 from tare import promise
 
 HOST_DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9),
@@ -139,51 +138,6 @@ def test_masks_where_the_image_has_a_null(runtime, canary, kind):
     if result.rc == 0:
         assert result.out == "character special file 1:3\n" * 2
     canary.check()
-
-
-def receive_terminal(listener):
-    """The descriptor that came over the console socket, or -1."""
-    listener.settimeout(0.2)
-    try:
-        connection, _ = listener.accept()
-    except TimeoutError:
-        return -1
-    with connection:
-        connection.settimeout(0.2)
-        try:
-            _, control, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4))
-        except TimeoutError:
-            return -1
-        for level, kind, data in control:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                return array.array("i", data[:4])[0]
-    return -1
-
-
-def create_with_terminal(container):
-    """create and start with a terminal; (the create's Result, what the container printed)."""
-    path = f"{container.runtime.directory}/console"
-    container.config["process"]["terminal"] = True
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        result = container.try_create("--console-socket", path)
-        master = receive_terminal(listener)
-    os.unlink(path)
-    if result.rc:
-        if master >= 0:
-            os.close(master)
-        return result, None
-    container.runtime.call("start", container.id)
-    container.wait()
-    text = b""
-    try:
-        while chunk := os.read(master, 4096):
-            text += chunk
-    except OSError:
-        pass  # EIO: the other side is closed
-    os.close(master)
-    return result, text.decode(errors="replace").replace("\r", "")
 
 
 @promise("CVE-2026-88264", "CVE-2025-52565")

@@ -9,6 +9,8 @@ import pytest
 
 import host as host_module
 import stepper
+import tare
+from console import create_with_terminal
 from tare import default_config, parse_mountinfo, promise
 
 PARTS = 2  # a sweep is cut into parts, so that they run beside each other
@@ -178,6 +180,35 @@ def test_null_becomes_a_link(runtime, volume, canary, first, part):
         assert out == "character special file 1:3\n" * 2, where
     stepper.Sweep(stepped, container, canary, (f"{volume.path}/null", f"{volume.path}/swap"),
                   lambda: volume.fill(**entries)).run(check, part, PARTS, first == "pulse")
+
+
+@promise("CVE-2025-52565", "CVE-2026-88264")
+@pytest.mark.parametrize("name", ["pts", "console"])
+@pytest.mark.parametrize("first", ["link", "other"])
+@pytest.mark.parametrize("part", range(PARTS))
+def test_terminal_where_dev_changes(runtime, volume, canary, name, first, part):
+    """/dev is a volume; pts or console are exchanged with a link to the host while the terminal is made."""
+    container = runtime.container(config=race_config(
+        volume, {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                 "options": ["newinstance", "ptmxmode=0666", "mode=0620"]},
+        args=["/bin/stat", "-L", "-c", "%F %t", "/dev/console"]))
+    container.config["mounts"][1]["destination"] = "/dev"
+    link = canary.directory if name == "pts" else f"{canary.directory}/console"
+    other = None if name == "pts" else "-"
+    entries = {name: link, "swap": other} if first == "link" else {name: other, "swap": link}
+
+    def action():
+        result, printed = create_with_terminal(container)
+        runtime.call("delete", "--force", container.id)
+        return tare.Result(result.rc, printed or "", result.err)
+
+    def check(where, out):
+        # where the terminal's place was renamed after it was bound, nothing stands at the name
+        assert out == "character special file 88\n" or "can't stat" in out, (where, out)
+    stepped = stepper.Stepper(runtime, prefixes=[f"{container.rootfs}/dev", "/dev"],
+                              devices=[volume.path], forbidden=[canary.directory])
+    stepper.Sweep(stepped, container, canary, (f"{volume.path}/{name}", f"{volume.path}/swap"),
+                  lambda: volume.fill(**entries), action).run(check, part, PARTS)
 
 
 ROOT_RACES = {
