@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from console import create_with_terminal
+from console_socket import create_with_terminal
 from tare import promise
 
 HOST_DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9),

@@ -10,7 +10,7 @@ import pytest
 import host as host_module
 import stepper
 import tare
-from console import create_with_terminal
+from console_socket import create_with_terminal
 from tare import default_config, parse_mountinfo, promise
 
 PARTS = 2  # a sweep is cut into parts, so that they run beside each other
