@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 
 #define DEVICE_FILTER_PROLOGUE 6 /* instructions before the first rule */
-#define DEVICE_FILTER_RULE_MAX 7 /* instructions of one rule at most */
+#define DEVICE_FILTER_RULE_MAX 8 /* instructions of one rule at most */
 #define DEVICE_FILTER_EPILOGUE 2 /* instructions behind the last */
 
 /* Compiles the rules.

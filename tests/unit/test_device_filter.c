@@ -140,6 +140,19 @@ static void takes_from_a_wildcard(void **state)
 	assert_int_equal(ask(rules, COUNT(rules), 'b', 7, 7, "r"), 0);
 }
 
+/* The room for a program is reckoned from its longest rule. */
+static void knows_its_longest_rule(void **state)
+{
+	const struct plan_device_rule rules[] = { { false, 'c', 1, 3, W },
+						  { false, 'c', 1, 3, R } };
+	struct bpf_insn program[64];
+
+	(void)state;
+	assert_int_equal(device_filter_compile(rules, COUNT(rules), program),
+			 DEVICE_FILTER_PROLOGUE + COUNT(rules) * DEVICE_FILTER_RULE_MAX +
+				 DEVICE_FILTER_EPILOGUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +160,7 @@ int main(void)
 		cmocka_unit_test(lets_the_last_match_decide),
 		cmocka_unit_test(decides_each_access_on_its_own),
 		cmocka_unit_test(takes_from_a_wildcard),
+		cmocka_unit_test(knows_its_longest_rule),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
