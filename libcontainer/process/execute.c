@@ -105,8 +105,7 @@ int execute_find(const struct plan_process *plan, struct arena *arena, const cha
 	return 0;
 }
 
-/* The home directory of @uid in the text of a passwd file; NULL when there is none. */
-static const char *find_home(char *text, uint32_t uid)
+const char *execute_find_home(char *text, uint32_t uid)
 {
 	char *line, *rest = text, *field[7], *end;
 	int n;
@@ -137,7 +136,7 @@ static const char *home_of(uint32_t uid, struct arena *arena)
 		error_ignore(&ignored, "HOME falls back to /");
 		return "/";
 	}
-	home = find_home(text, uid);
+	home = execute_find_home(text, uid);
 	return home ? home : "/";
 }
 

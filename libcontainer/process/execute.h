@@ -18,3 +18,7 @@ int execute_find(const struct plan_process *plan, struct arena *arena, const cha
  * plan's own when HOME is there. */
 int execute_environment(const struct plan_process *plan, struct arena *arena,
 			char *const **ret_environment, struct error *err) _must_check_;
+
+/* The home directory of @uid in the text of a passwd file: an absolute path, NULL when there is none.
+ * @text: changed in place. */
+const char *execute_find_home(char *text, uint32_t uid);
