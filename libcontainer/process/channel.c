@@ -4,6 +4,7 @@
 #include "process/channel.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,15 +68,21 @@ void cleanup_channel_message(struct channel_message *message)
 	message->text = NULL;
 }
 
-/* How long the next packet is, without taking it. */
+/* How long the next packet is, without taking it. A peer that leaves with packets unread makes the next call
+ * fail once with ECONNRESET, in front of what it has sent itself (net/unix/af_unix.c, unix_release_sock()):
+ * its last words are still to be read. */
 static ssize_t next_length(int channel)
 {
+	bool reset = false;
 	ssize_t n;
 	char byte;
 
-	do
+	for (;;) {
 		n = recv(channel, &byte, 1, MSG_PEEK | MSG_TRUNC);
-	while (n < 0 && errno == EINTR);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+			break;
+		reset = reset || errno == ECONNRESET;
+	}
 	return n < 0 ? -errno : n;
 }
 

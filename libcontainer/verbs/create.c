@@ -229,6 +229,17 @@ static int spawn_child(struct creation *c, struct error *err)
 	return state_write(&c->dir, &c->record, err);
 }
 
+/* An init that is gone is no error here: what it said last is read next. */
+static int send_to_init(struct creation *c, enum channel_type type, const char *text,
+			struct error *err)
+{
+	int r;
+
+	r = channel_send(c->created.child.channel, type, 0, text, -1);
+	return r < 0 && r != -EPIPE && r != -ECONNRESET ? error_errno(err, -r, "send to init")
+							: 0;
+}
+
 static int open_userns(const struct creation *c, struct error *err)
 {
 	char path[64];
@@ -256,9 +267,7 @@ static int map_ids(struct creation *c, struct error *err)
 	r = rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
 	if (r < 0 || !plan->new_userns)
 		return r;
-	r = channel_send(c->created.child.channel, CHANNEL_GO, 0, NULL, -1);
-	/* EPIPE: it died, and has said why */
-	return r < 0 && r != -EPIPE ? error_errno(err, -r, "send to init") : 0;
+	return send_to_init(c, CHANNEL_GO, NULL, err);
 }
 
 static int print_state(struct creation *c, enum state_status status, pid_t pid,
@@ -282,8 +291,7 @@ static int send_state(struct creation *c, enum channel_type type, enum state_sta
 	r = print_state(c, status, pid, writer, &text, err);
 	if (r < 0)
 		return r;
-	r = channel_send(c->created.child.channel, type, 0, text, -1);
-	return r < 0 ? error_errno(err, -r, "send to init") : 0;
+	return send_to_init(c, type, text, err);
 }
 
 static int run_runtime_hooks(struct creation *c, struct error *err)
