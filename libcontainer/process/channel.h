@@ -16,7 +16,6 @@ enum channel_type {
 	CHANNEL_TREE_READY, /* the root is assembled: time for the hooks */
 	CHANNEL_TERMINAL, /* descriptor: the pty's master; value: its number */
 	CHANNEL_STANDING, /* all is set up but what start does */
-	CHANNEL_INIT, /* from the intermediate process: value: pid of the init */
 	/* to the container's side */
 	CHANNEL_GO, /* ids are mapped, sources are ready */
 	CHANNEL_HOOKS, /* prestart and createRuntime have run; text: state for createContainer hooks */

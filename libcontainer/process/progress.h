@@ -16,6 +16,7 @@ struct init_progress {
 	int stage; /* index into the table of stages */
 	bool timed; /* set by the parent before the clone */
 	struct progress_span spans[PROGRESS_STAGES_MAX];
+	pid_t pid; /* of an init that an intermediate process has cloned; 0: none yet */
 };
 
 /* The time for spans, in nanoseconds. It is the wall clock's, the only one that a time namespace does not

@@ -30,7 +30,8 @@ static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 	       (cgroup >= 0 ? TARE_CLONE_INTO_CGROUP : 0);
 }
 
-/* The intermediate process: joins, clones the init beside itself, reports its number and leaves. */
+/* The intermediate process: joins, clones the init beside itself, leaves its number in the shared page and
+ * ends. Not by a message: the init would share the channel and may speak first. */
 static _Noreturn void run_intermediate(struct init_context *context, int cgroup)
 {
 	struct error err = ERROR_INIT;
@@ -44,38 +45,38 @@ static _Noreturn void run_intermediate(struct init_context *context, int cgroup)
 				    cgroup, 0, NULL);
 		if (pid == 0)
 			init_run(context);
-		if (pid < 0)
-			error_errno(&err, -pid, "clone3");
-		else
-			r = channel_send(context->channel, CHANNEL_INIT, pid, NULL, -1);
+		if (pid > 0) {
+			context->progress->pid = pid;
+			_exit(0);
+		}
+		error_errno(&err, -pid, "clone3");
 	}
-	if (err.code)
-		r = channel_send(context->channel, CHANNEL_ERROR, err.code, err.text, -1);
-	_exit(r < 0 || err.code ? 1 : 0);
+	r = channel_send(context->channel, CHANNEL_ERROR, err.code, err.text, -1);
+	_exit(r < 0 ? 2 : 1);
 }
 
-static int receive_init(struct child *child, struct error *err)
+/* Why the intermediate process has cloned nothing. */
+static int explain_intermediate(struct child *child, int status, struct error *err)
 {
 	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
 	int r;
 
+	if (status > 128)
+		return error_set(err, ECHILD,
+				 "the intermediate process was killed by signal %d",
+				 status - 128);
+	if (status != 1)
+		return error_set(err, ECHILD,
+				 "the intermediate process ended without a word (status %d)",
+				 status);
 	r = channel_receive(child->channel, &message);
-	if (r == 0)
-		return error_set(err, EPIPE, "the intermediate process ended without a word");
 	if (r < 0)
 		return error_errno(err, -r, "receive from the intermediate process");
-	if (message.type == CHANNEL_ERROR)
-		return error_set(err, message.value, "%s", message.text);
-	if (message.type != CHANNEL_INIT)
+	if (r == 0 || message.type != CHANNEL_ERROR)
 		return error_set(err, EBADMSG,
 				 "unexpected message %u from the intermediate process",
 				 message.type);
-	child->pid = message.value;
-	r = process_pidfd_open(child->pid);
-	if (r < 0)
-		return error_errno(err, -r, "pidfd_open");
-	child->pidfd = r;
-	return 0;
+	return error_set(err, message.value, "%s", message.text);
 }
 
 static int spawn_by_intermediate(struct init_context *context, int cgroup, struct child *child,
@@ -91,12 +92,21 @@ static int spawn_by_intermediate(struct init_context *context, int cgroup, struc
 	if (pid == 0) {
 		if (!context->plan->namespaces.guard_after_maps)
 			prctl(PR_SET_DUMPABLE, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		run_intermediate(context, cgroup);
 	}
-	r = receive_init(child, err);
-	if (process_wait(pidfd, &status) < 0)
-		trace_debug("the intermediate process was reaped by someone else");
-	return r;
+	r = process_wait(pidfd, &status);
+	if (r < 0)
+		return error_errno(err, -r, "wait for the intermediate process");
+	child->pid = child->progress->pid;
+	if (child->pid == 0)
+		return explain_intermediate(child, status, err);
+	/* our own child, which nobody else reaps: the number cannot be another's by now */
+	r = process_pidfd_open(child->pid);
+	if (r < 0)
+		return error_errno(err, -r, "pidfd_open");
+	child->pidfd = r;
+	return 0;
 }
 
 static int clone_init(struct init_context *context, int cgroup, struct child *child,
