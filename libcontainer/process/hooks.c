@@ -59,9 +59,9 @@ static int state_input(const char *state, struct error *err)
 
 /* Reports why the program could not be executed, on the hook's own standard error, which the caller
  * captures; exit status 127 or 126 as shells have it. */
-static _Noreturn void fail_hook(const struct error *err, int status)
+static _Noreturn void fail_hook(int errors, const struct error *err, int status)
 {
-	ssize_t n = write(2, err->text, strlen(err->text));
+	ssize_t n = write(errors, err->text, strlen(err->text));
 
 	(void)n;
 	_exit(status);
@@ -76,7 +76,7 @@ static _Noreturn void execute_hook(const struct hook_run *run, const struct spec
 	char *own_args[] = { (char *)(uintptr_t)hook->path, NULL };
 	char *const *args = own_args;
 	sigset_t none;
-	int i;
+	int i, r;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -84,14 +84,17 @@ static _Noreturn void execute_hook(const struct hook_run *run, const struct spec
 	for (i = 0; i < 3; i++)
 		if (dup2(streams[i], i) < 0) {
 			error_errno(&err, errno, "dup2");
-			fail_hook(&err, 126);
+			fail_hook(streams[2], &err, 126);
 		}
 	if (run->prepare && run->prepare(run->data, &err) < 0)
-		fail_hook(&err, 126);
+		fail_hook(2, &err, 126);
 	/* after every change of identity, which would clear it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (process_close_from(3) < 0)
-		fail_hook(&err, 126);
+	r = process_close_from(3);
+	if (r < 0) {
+		error_errno(&err, -r, "close_range");
+		fail_hook(2, &err, 126);
+	}
 	environment = run->environment ? run->environment : environ;
 	if (hook->env_given)
 		environment = hook->n_env ? (char *const *)(uintptr_t)hook->env : nothing;
@@ -99,7 +102,7 @@ static _Noreturn void execute_hook(const struct hook_run *run, const struct spec
 		args = (char *const *)(uintptr_t)hook->args;
 	execve(hook->path, args, environment);
 	error_errno(&err, errno, "execute %s", hook->path);
-	fail_hook(&err, err.code == ENOENT ? 127 : 126);
+	fail_hook(2, &err, err.code == ENOENT ? 127 : 126);
 }
 
 static int spawn_hook(const struct hook_run *run, const struct spec_hook *hook,
