@@ -193,15 +193,13 @@ static int remove_files(int dir, struct error *err)
 	return 0;
 }
 
-/* One attempt. Returns 1 with @dir locked and current, 0 when the directory went away meanwhile. */
-static int claim_once(const struct state_store *store, const char *id, struct state_dir *dir,
-		      struct error *err)
+/* Opens and locks the directory of @id, which @made says is new. Returns 1 with @dir locked and current, 0
+ * when the directory went away meanwhile. */
+static int take_directory(const struct state_store *store, const char *id, bool made,
+			  struct state_dir *dir, struct error *err)
 {
 	_cleanup_fd_ int fd = -1, lock = -1;
-	bool made = mkdirat(store->fd, id, 0711) == 0;
 
-	if (!made && errno != EEXIST)
-		return error_errno(err, errno, "make the state directory of %s", id);
 	fd = state_enter(store, id);
 	if (fd == -ENOENT)
 		return 0;
@@ -229,19 +227,35 @@ static int claim_once(const struct state_store *store, const char *id, struct st
 	return 1;
 }
 
+/* One attempt, with the results of take_directory(). */
+static int claim_once(const struct state_store *store, const char *id, bool *ret_made,
+		      struct state_dir *dir, struct error *err)
+{
+	int r;
+
+	*ret_made = mkdirat(store->fd, id, 0711) == 0;
+	if (!*ret_made && errno != EEXIST)
+		return error_errno(err, errno, "make the state directory of %s", id);
+	r = take_directory(store, id, *ret_made, dir, err);
+	if (r < 0 && r != -EEXIST && *ret_made)
+		unlinkat(store->fd, id, AT_REMOVEDIR);
+	return r;
+}
+
 int state_claim(const struct state_store *store, const char *id, struct arena *arena,
 		struct state_dir *ret_dir, struct state_record **ret_stale, struct error *err)
 {
 	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
 	struct state_record *record = NULL;
 	struct error unreadable = ERROR_INIT;
+	bool made = false;
 	int attempt, r = 0;
 
 	r = state_check_id(id, err);
 	if (r < 0)
 		return r;
 	for (attempt = 0, r = 0; r == 0 && attempt < CLAIM_ATTEMPTS; attempt++)
-		r = claim_once(store, id, &dir, err);
+		r = claim_once(store, id, &made, &dir, err);
 	if (r < 0)
 		return r;
 	if (r == 0)
@@ -249,6 +263,8 @@ int state_claim(const struct state_store *store, const char *id, struct arena *a
 
 	r = state_read(&dir, arena, &record, &unreadable);
 	if (r < 0 && r != -ENODATA) {
+		if (made)
+			unlinkat(store->fd, id, AT_REMOVEDIR);
 		error_set(err, EEXIST, "container with given ID already exists");
 		return error_hint(err, " (its record: %s)", unreadable.text);
 	}
@@ -257,7 +273,7 @@ int state_claim(const struct state_store *store, const char *id, struct arena *a
 		return error_set(err, EEXIST, "container with given ID already exists");
 	/* The record stays until the new one replaces it: should this tare be killed as well before it has
 	 * cleared the remains away, the next one must still know of them. */
-	r = remove_files(dir.fd, err);
+	r = made ? 0 : remove_files(dir.fd, err);
 	if (r < 0)
 		return error_at(err, "clear what is left of %s", id);
 	if (ret_stale)
