@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* More than there are stages (process/init.c). */
 #define PROGRESS_STAGES_MAX 48

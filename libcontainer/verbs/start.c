@@ -122,8 +122,10 @@ int verb_start(struct verb_context *context, const char *id, struct error *err)
 	if (r < 0)
 		return r;
 	connection = state_connect_start(&dir);
-	if (connection < 0)
+	if (connection == -ECONNREFUSED || connection == -ENOENT)
 		return error_set(err, EBUSY, "cannot start an already running container");
+	if (connection < 0)
+		return error_errno(err, -connection, "connect to the start socket");
 	if (record->hooks && record->hooks->n_start_container > 0)
 		state_unlock(&dir);
 	r = tell_init(connection, err);
