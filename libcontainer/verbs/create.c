@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +21,9 @@
 #include "process/hooks.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
+
+/* How long an init that has closed its channel may take to end by itself. */
+#define DEATH_MS 10000
 
 /* What exists of a container while it is being made. */
 struct creation {
@@ -129,7 +133,8 @@ static int begin_record(struct creation *c, struct error *err)
 	if (!c->record.created)
 		return error_oom(err);
 	/* said before it is made, so that a tare that is killed in between leaves no unknown directory */
-	c->record.cgroup_created = c->cgroup_path && access(c->cgroup_path, F_OK) < 0;
+	c->record.cgroup_created = c->cgroup_path && access(c->cgroup_path, F_OK) < 0 &&
+				   errno == ENOENT;
 	return 0;
 }
 
@@ -359,6 +364,9 @@ static int explain_death(struct creation *c, struct error *err)
 	struct child *child = &c->created.child;
 	int status = 0;
 
+	if (process_wait_end(child->pidfd, DEATH_MS) < 0 &&
+	    process_pidfd_signal(child->pidfd, SIGKILL) < 0)
+		trace_debug("init is gone already");
 	if (process_wait(child->pidfd, &status) < 0)
 		trace_debug("init was reaped by someone else");
 	cleanup_fd(&child->pidfd);
@@ -466,8 +474,10 @@ static int commit(struct creation *c, struct error *err)
 	r = state_write(&c->dir, &c->record, err);
 	if (r >= 0) {
 		r = channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
-		if (r < 0)
+		if (r == -EPIPE || r == -ECONNRESET)
 			r = explain_death(c, err);
+		else if (r < 0)
+			error_errno(err, -r, "tell init that it is recorded");
 	}
 	if (r < 0) {
 		if (c->options->pid_file)
