@@ -156,14 +156,14 @@ def build_report(build):
     return build_program("report", build)
 
 
-def build_program(name, build):
+def build_program(name, build, *options):
     """Compiles a program of tests/lib, static, unless it is newer than its source. Returns its path."""
     source, program = f"{TOP}/tests/lib/{name}.c", f"{build}/{name}"
     if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
         os.makedirs(build, exist_ok=True)
         temporary = f"{program}.{os.getpid()}"
         subprocess.run(["gcc", "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-static",
-                        "-o", temporary, source], check=True)
+                        "-o", temporary, source, *options], check=True)
         os.rename(temporary, program)
     return program
 
