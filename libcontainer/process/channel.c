@@ -83,6 +83,9 @@ static ssize_t next_length(int channel)
 			break;
 		reset = reset || errno == ECONNRESET;
 	}
+	/* without last words it is not the end that execve makes of a start connection */
+	if (n == 0 && reset)
+		return -ECONNRESET;
 	return n < 0 ? -errno : n;
 }
 

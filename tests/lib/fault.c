@@ -2,13 +2,11 @@
  *
  *   fault -o LOG [-p PID]... [-t SIDE:NAME:NTH (-e ERRNO | -k)] -- COMMAND [ARGUMENT...]
  *
- * The sides are the processes in the order in which they appear: 0 the command, 1 its first child, and so on;
- * with -p, those processes come first. A child is followed until it executes another program. Calls
- * of the dynamic loader are neither counted nor disturbed. The failing call is not made at all, except
- * close, which gives its descriptor back even when it fails (close(2)).
- *
- * LOG gets a line "SIDE NAME WHAT" for each call, and a line "done" when the fault has happened. The
- * exit status is the command's. The tracer leaves when the command has ended; who lives on is let go. */
+ * The sides are the processes in the order of their birth: those of -p, the command, its children. A child
+ * is followed until it executes another program. What the dynamic loader calls does not count. The failing
+ * call is not made, except close, which gives its descriptor back even when it fails (close(2)).
+ * LOG gets a line "SIDE NAME WHAT" for each call, and "done" when the fault has happened. The exit status
+ * is the command's. The tracer leaves when the command has ended; who lives on is let go. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>

@@ -127,7 +127,9 @@ class Scene:
 def message_problems(result):
     """What is wrong with a failed command's words."""
     lines = [line for line in result.err.splitlines() if line]
-    errors = [line for line in lines if "level=warning" not in line]
+    # the container's own standard error gets what fails after start (contract)
+    errors = [line for line in lines if "level=warning" not in line
+              and not line.startswith("starting: ")]
     if len(errors) != 1:
         return [f"{len(errors)} messages: {result.err!r}"]
     text = re.search(r'level=error msg="(.*)"$', errors[0])
