@@ -91,10 +91,12 @@ static int record_running(struct verb_context *context, struct state_dir *dir,
 
 	if (dir->lock < 0) {
 		r = state_lock(&context->store, record->id, dir, -1, err);
-		if (r < 0) {
+		if (r == -ENOENT) {
 			error_ignore(err, "the container was deleted while it started");
 			return 0;
 		}
+		if (r < 0)
+			return r;
 	}
 	record->status = STATE_RUNNING;
 	r = state_write(dir, record, err);
