@@ -20,6 +20,9 @@ int plan_check(const struct plan_builder *b, struct error *err) _must_check_;
 /* Fills plan->namespaces. */
 int plan_namespaces(const struct plan_builder *b, struct error *err) _must_check_;
 
+/* Fills plan->process.notify_socket. ENOTSUP: a socket that cannot be reached from inside. */
+int plan_notify(const struct plan_builder *b, struct error *err) _must_check_;
+
 /* Fills plan->rootfs: the mount operations, then devices and links, then the finish. */
 int plan_rootfs(const struct plan_builder *b, struct error *err) _must_check_;
 

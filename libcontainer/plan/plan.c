@@ -38,6 +38,8 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 	if (r >= 0)
 		r = plan_namespaces(&b, err);
 	if (r >= 0)
+		r = plan_notify(&b, err);
+	if (r >= 0)
 		r = plan_rootfs(&b, err);
 	if (r >= 0)
 		r = plan_process(&b, err);

@@ -37,6 +37,7 @@ struct plan_options {
 	 * and the container's environment speaks of them. */
 	unsigned listen_fds;
 	const char *listen_fdnames; /* LISTEN_FDNAMES, or NULL */
+	const char *notify_socket; /* NOTIFY_SOCKET of the caller (sd_notify(3)), or NULL */
 };
 
 /* ---- namespaces ---- */
@@ -257,6 +258,10 @@ struct plan_process {
 	size_t n_env;
 	const char *const
 		*env; /* NULL-terminated, duplicates removed (the last wins), HOME as given */
+	/* The service manager's socket as the program finds it in NOTIFY_SOCKET; NULL: none, or config.json
+	 * speaks of one itself. */
+	const char *notify_socket;
+	bool listens; /* LISTEN_PID in env is the init's, whatever its number will be */
 	bool home_missing; /* HOME is absent or empty: added from the container's passwd */
 	uint32_t uid, gid;
 	size_t n_groups;

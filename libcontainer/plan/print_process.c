@@ -103,6 +103,7 @@ void plan_print_process(const struct plan_process *p, struct json_writer *writer
 	json_key_bool(writer, "given", p->given);
 	if (p->given)
 		print_program(p, writer);
+	plan_print_text(writer, "notifySocket", p->notify_socket);
 	json_key_uint(writer, "preserveFds", p->preserve_fds);
 	plan_print_text(writer, "keyring", p->keyring);
 	plan_print_text(writer, "hostname", p->hostname);

@@ -41,17 +41,22 @@ static void deduplicate(const char *const *env, size_t n, bool *ret_keep, const 
 	}
 }
 
-#define LISTEN_VARIABLES 3
+#define CALLER_VARIABLES 4
 
-/* What the container's environment says of the sockets that it gets (contract 3); its init is process 1 of
- * what it sees, whatever its number. Behind the configuration's variables, so that they win.
- * @env: has room for LISTEN_VARIABLES more. Returns how many there are then, or -errno. */
-static int add_listen_variables(const struct plan_builder *b, const char **env, size_t n,
+/* What the container's environment says of the sockets that it gets from the caller's service manager
+ * (contract 3). Behind the configuration's variables, so that they win.
+ * @env: has room for CALLER_VARIABLES more. Returns how many there are then, or -errno. */
+static int add_caller_variables(const struct plan_builder *b, const char **env, size_t n,
 				struct error *err)
 {
 	const struct plan_options *options = b->options;
-	const char *fds, *names;
+	const char *notify = b->plan->process.notify_socket, *fds, *names;
 
+	if (notify) {
+		env[n] = arena_printf(b->arena, "NOTIFY_SOCKET=%s", notify);
+		if (!env[n++])
+			return error_oom(err);
+	}
 	if (options->listen_fds == 0)
 		return (int)n;
 	fds = arena_printf(b->arena, "LISTEN_FDS=%u", options->listen_fds);
@@ -71,7 +76,7 @@ static int add_listen_variables(const struct plan_builder *b, const char **env, 
 static int environment(const struct plan_builder *b, struct plan_process *p, struct error *err)
 {
 	const struct spec_process *process = b->spec->process;
-	size_t room = process->n_env + LISTEN_VARIABLES + 1, slots = 16, n, i;
+	size_t room = process->n_env + CALLER_VARIABLES + 1, slots = 16, n, i;
 	const char **given, **env, **table;
 	bool *keep;
 	int r;
@@ -86,11 +91,12 @@ static int environment(const struct plan_builder *b, struct plan_process *p, str
 		return error_oom(err);
 	for (i = 0; i < process->n_env; i++)
 		given[i] = process->env[i];
-	r = add_listen_variables(b, given, process->n_env, err);
+	r = add_caller_variables(b, given, process->n_env, err);
 	if (r < 0)
 		return r;
 	n = (size_t)r;
 	deduplicate(given, n, keep, table, slots);
+	p->listens = b->options->listen_fds > 0;
 	p->home_missing = true;
 	for (i = 0; i < n; i++) {
 		/* an empty HOME counts as none */

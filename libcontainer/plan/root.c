@@ -74,6 +74,8 @@ int plan_rootfs(const struct plan_builder *b, struct error *err)
 	if (rootfs->mount_ns == PLAN_NS_NEW) {
 		r = plan_mounts(&root, err);
 		if (r >= 0)
+			r = plan_notify_mount(&root, err);
+		if (r >= 0)
 			r = plan_devices(&root, err);
 		if (r >= 0)
 			r = plan_masks(&root, err);

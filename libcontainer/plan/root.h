@@ -29,6 +29,9 @@ int plan_add_finish(struct plan_root_builder *root, const struct plan_op *op,
 /* Appends an operation for each of mounts[], in order, and notes the seals. */
 int plan_mounts(struct plan_root_builder *root, struct error *err) _must_check_;
 
+/* Appends the bind mount of the service manager's socket, if there is to be one. */
+int plan_notify_mount(struct plan_root_builder *root, struct error *err) _must_check_;
+
 /* Appends the devices, links and the console. */
 int plan_devices(struct plan_root_builder *root, struct error *err) _must_check_;
 

@@ -143,10 +143,12 @@ static const char *home_of(uint32_t uid, struct arena *arena)
 int execute_environment(const struct plan_process *plan, struct arena *arena,
 			char *const **ret_environment, struct error *err)
 {
+	/* process 1 of a pid namespace of its own, which the plan counts with */
+	bool other_pid = plan->listens && getpid() != 1;
 	const char **environment;
 	size_t i, n = 0;
 
-	if (!plan->home_missing) {
+	if (!plan->home_missing && !other_pid) {
 		*ret_environment = (char *const *)(uintptr_t)plan->env;
 		return 0;
 	}
@@ -154,12 +156,16 @@ int execute_environment(const struct plan_process *plan, struct arena *arena,
 	if (!environment)
 		return error_oom(err);
 	for (i = 0; i < plan->n_env; i++)
-		if (strcmp(plan->env[i], "HOME=") != 0)
+		if (other_pid && strncmp(plan->env[i], "LISTEN_PID=", 11) == 0)
+			environment[n++] = arena_printf(arena, "LISTEN_PID=%d", (int)getpid());
+		else if (strcmp(plan->env[i], "HOME=") != 0)
 			environment[n++] = plan->env[i];
-	environment[n] = arena_printf(arena, "HOME=%s", home_of(plan->uid, arena));
-	if (!environment[n])
-		return error_oom(err);
-	environment[n + 1] = NULL;
+	if (plan->home_missing)
+		environment[n++] = arena_printf(arena, "HOME=%s", home_of(plan->uid, arena));
+	for (i = 0; i < n; i++)
+		if (!environment[i])
+			return error_oom(err);
+	environment[n] = NULL;
 	*ret_environment = (char *const *)(uintptr_t)environment;
 	return 0;
 }

@@ -51,6 +51,8 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	json_key_bool(writer, "cgroupCreated", record->cgroup_created);
 	json_key_bool(writer, "privatePidNs", record->private_pid_ns);
 	json_key_bool(writer, "hasProcess", record->has_process);
+	if (record->notifies)
+		json_key_bool(writer, "notifies", true);
 	json_key(writer, "annotations");
 	json_object_begin(writer);
 	for (i = 0; i < record->n_annotations; i++)
@@ -215,6 +217,7 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->cgroup_created = read_bool(reader, "cgroupCreated");
 	record->private_pid_ns = read_bool(reader, "privatePidNs");
 	record->has_process = read_bool(reader, "hasProcess");
+	record->notifies = read_bool(reader, "notifies");
 	read_annotations(reader, arena, record);
 	status = read_needed(reader, "status");
 	if (reader->err->code == 0 && state_status_parse(status, &record->status) < 0)

@@ -45,6 +45,7 @@ struct state_record {
 	bool cgroup_created; /* tare made the directory, so delete removes it */
 	bool private_pid_ns; /* a new pid namespace: killing init kills all */
 	bool has_process;
+	bool notifies; /* it has the socket of the caller's service manager (NOTIFY_SOCKET) */
 	const char *owner_name; /* not stored: filled in by state_name_owner(), else NULL */
 	size_t n_annotations;
 	const struct spec_pair *annotations;

@@ -126,6 +126,7 @@ static int begin_record(struct creation *c, struct error *err)
 		.cgroup = c->cgroup_path,
 		.private_pid_ns = plan->namespaces.of[SPEC_NAMESPACE_PID].mode == PLAN_NS_NEW,
 		.has_process = spec->process != NULL,
+		.notifies = plan->process.notify_socket != NULL,
 		.n_annotations = spec->n_annotations,
 		.annotations = spec->annotations,
 		.hooks = spec->hooks,

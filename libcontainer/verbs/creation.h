@@ -20,6 +20,11 @@ struct created {
 void created_release(struct created *created);
 #define _cleanup_created_ __attribute__((cleanup(created_release)))
 
+/* verb_start(). @attended: the caller stays for as long as the container lives; else the caller's service
+ * manager is told that the init is the main process from here on. */
+int start_container(struct verb_context *context, const char *id, bool attended,
+		    struct error *err) _must_check_;
+
 /* Makes the container, or leaves nothing behind.
  * @detached: nobody will serve a terminal from this process. */
 int create_container(struct verb_context *context, const struct verb_create_options *options,

@@ -107,6 +107,7 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.console_socket = options->console_socket,
 		.preserve_fds = options->preserve_fds,
 		.listen_fdnames = getenv("LISTEN_FDNAMES"),
+		.notify_socket = getenv("NOTIFY_SOCKET"),
 	};
 	r = count_listen_fds(&prepared->options.listen_fds, err);
 	if (r < 0)

@@ -36,11 +36,11 @@ static int start_and_attend(struct verb_context *context,
 
 	timeline_step(options->timeline, "starting");
 	if (options->detach)
-		return verb_start(context, options->id, err);
+		return start_container(context, options->id, false, err);
 	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
 	if (r < 0)
 		return r;
-	r = verb_start(context, options->id, err);
+	r = start_container(context, options->id, true, err);
 	if (r < 0)
 		return r;
 	timeline_step(options->timeline, "waiting for the program's end");

@@ -2,6 +2,7 @@
  * is decided by the start socket, not by the record: the init answers once. The lock is not held while hooks
  * run. Success is the end of file that execve makes. */
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -9,6 +10,8 @@
 #include "kernel/process.h"
 #include "process/channel.h"
 #include "process/hooks.h"
+#include "process/notify.h"
+#include "verbs/creation.h"
 #include "verbs/verbs.h"
 
 static int check_status(const struct state_record *record, enum state_status status,
@@ -104,7 +107,23 @@ static int record_running(struct verb_context *context, struct state_dir *dir,
 	return r;
 }
 
-int verb_start(struct verb_context *context, const char *id, struct error *err)
+/* Before the program runs, so that what it says is said by the main process already: of others the manager
+ * takes nothing by default (NotifyAccess=main). */
+static void announce(const struct state_record *record)
+{
+	const char *address = getenv("NOTIFY_SOCKET");
+	struct error err = ERROR_INIT;
+
+	if (!record->notifies || !address || *address == '\0')
+		return;
+	if (notify_main_pid(address, record->init.pid, &err) >= 0)
+		return;
+	trace_warning("%s", err.text);
+	error_ignore(&err, "the container runs without a manager as well");
+}
+
+int start_container(struct verb_context *context, const char *id, bool attended,
+		    struct error *err)
 {
 	_cleanup_(state_dir_close) struct state_dir dir = STATE_DIR_INIT;
 	_cleanup_fd_ int connection = -1;
@@ -130,6 +149,8 @@ int verb_start(struct verb_context *context, const char *id, struct error *err)
 		return error_errno(err, -connection, "connect to the start socket");
 	if (record->hooks && record->hooks->n_start_container > 0)
 		state_unlock(&dir);
+	if (!attended)
+		announce(record);
 	r = tell_init(connection, err);
 	if (r < 0)
 		return r;
@@ -137,4 +158,9 @@ int verb_start(struct verb_context *context, const char *id, struct error *err)
 	if (r < 0)
 		return r;
 	return run_poststart(context, record, err);
+}
+
+int verb_start(struct verb_context *context, const char *id, struct error *err)
+{
+	return start_container(context, id, false, err);
 }

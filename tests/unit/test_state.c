@@ -317,7 +317,7 @@ static void test_record(void **state)
 	record.owner = 4294967294U;
 	record.init = (struct state_identity){ 7, UINT64_MAX, true, UINT64_MAX - 1 };
 	record.holder = (struct state_identity){ 8, 9, false, 0 };
-	record.private_pid_ns = record.has_process = true;
+	record.private_pid_ns = record.has_process = record.notifies = true;
 	record.n_annotations = 2;
 	record.annotations = annotations;
 	make_container(f, &record);
@@ -334,7 +334,8 @@ static void test_record(void **state)
 	assert_true(back->init.pidfs_id == UINT64_MAX - 1);
 	assert_int_equal(back->holder.pid, 8);
 	assert_false(back->holder.has_pidfs_id);
-	assert_true(back->private_pid_ns && back->has_process && !back->cgroup_created);
+	assert_true(back->private_pid_ns && back->has_process && back->notifies &&
+		    !back->cgroup_created);
 	assert_null(back->cgroup);
 	assert_int_equal(back->n_annotations, 2);
 	assert_string_equal(back->annotations[0].key, "a.b");
