@@ -78,35 +78,28 @@ static int set_sets(const struct sets *sets, struct error *err)
 	return 0;
 }
 
-static uint64_t bounding_bits(void)
+/* Those of @asked that are in the bounding set. The kernel tells one at a time, so only what matters is
+ * asked for; a number beyond its last capability is EINVAL. */
+static uint64_t bounding_bits(uint64_t asked)
 {
 	uint64_t bits = 0;
 	cap_value_t i;
 
-	for (i = 0; i < CAPABILITIES_MAX; i++) {
-		int value = cap_get_bound(i);
-
-		if (value < 0)
-			break; /* EINVAL: beyond the kernel's last capability */
-		if (value)
+	for (i = 0; i < CAPABILITIES_MAX; i++)
+		if ((asked & BIT(i)) && cap_get_bound(i) > 0)
 			bits |= BIT(i);
-	}
 	return bits;
 }
 
-static uint64_t ambient_bits(void)
+/* The same of the ambient set. */
+static uint64_t ambient_bits(uint64_t asked)
 {
 	uint64_t bits = 0;
 	cap_value_t i;
 
-	for (i = 0; i < CAPABILITIES_MAX; i++) {
-		int value = cap_get_ambient(i);
-
-		if (value < 0)
-			break;
-		if (value)
+	for (i = 0; i < CAPABILITIES_MAX; i++)
+		if ((asked & BIT(i)) && cap_get_ambient(i) > 0)
 			bits |= BIT(i);
-	}
 	return bits;
 }
 
@@ -151,7 +144,8 @@ int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
 	r = get_sets(&have, err);
 	if (r < 0)
 		return r;
-	bounding = bounding_bits();
+	bounding = bounding_bits(plan->set[PLAN_CAP_BOUNDING] |
+				 plan->set[PLAN_CAP_INHERITABLE]);
 	will = cut_to_possible(plan, &have, bounding & plan->set[PLAN_CAP_BOUNDING]);
 	missing = (plan->set[PLAN_CAP_BOUNDING] & ~bounding) |
 		  (plan->set[PLAN_CAP_PERMITTED] & ~will.permitted) |
@@ -183,13 +177,16 @@ int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
 
 int capabilities_bound(const struct plan_capabilities *plan, struct error *err)
 {
-	uint64_t drop = bounding_bits() & ~plan->set[PLAN_CAP_BOUNDING];
 	char name[64];
 	cap_value_t i;
 
 	for (i = 0; i < CAPABILITIES_MAX; i++) {
-		if (!(drop & BIT(i)) || cap_drop_bound(i) == 0)
+		if ((plan->set[PLAN_CAP_BOUNDING] & BIT(i)) || cap_drop_bound(i) == 0)
 			continue;
+		if (errno == EINVAL)
+			break; /* beyond the kernel's last capability */
+		if (bounding_bits(BIT(i)) == 0)
+			continue; /* no right to drop what is not there is no matter */
 		write_name(i, name, sizeof name);
 		return error_errno(err, errno, "drop %s from the bounding set", name);
 	}
@@ -208,9 +205,10 @@ int capabilities_wake(struct error *err)
 	return set_sets(&sets, err);
 }
 
-static int set_ambient(uint64_t want, struct error *err)
+/* @possible: both permitted and inheritable; the kernel keeps no other capability ambient. */
+static int set_ambient(uint64_t want, uint64_t possible, struct error *err)
 {
-	uint64_t have = ambient_bits();
+	uint64_t have = ambient_bits(possible);
 	char name[64];
 	cap_value_t i;
 
@@ -235,19 +233,20 @@ static int set_ambient(uint64_t want, struct error *err)
 int confine_capabilities(const struct plan_capabilities *plan, struct error *err)
 {
 	struct sets have, will;
+	uint64_t possible;
 	int r;
 
 	r = get_sets(&have, err);
 	if (r < 0)
 		return r;
-	will = cut_to_possible(plan, &have, bounding_bits());
+	will = cut_to_possible(plan, &have, bounding_bits(plan->set[PLAN_CAP_INHERITABLE]));
 	if (memcmp(&have, &will, sizeof have) != 0) {
 		r = set_sets(&will, err);
 		if (r < 0)
 			return r;
 	}
-	return set_ambient(plan->set[PLAN_CAP_AMBIENT] & will.permitted & will.inheritable,
-			   err);
+	possible = will.permitted & will.inheritable;
+	return set_ambient(plan->set[PLAN_CAP_AMBIENT] & possible, possible, err);
 }
 
 int confine_no_new_privs(struct error *err)
