@@ -4,8 +4,11 @@
  * read back with F_GET_SEALS, which fails on every file that is no memfd: that is the test for "already". */
 #include "process/reexec.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -33,6 +36,30 @@ static int open_memfd(struct error *err)
 	return fd;
 }
 
+/* How much of the file is needed to execute it: up to the end of the last segment. What comes behind is for
+ * linkers and debuggers, and in a build that is not stripped it is more than all the rest. */
+static off_t executed_size(int from, off_t whole)
+{
+	ElfW(Ehdr) header;
+	ElfW(Phdr) segment;
+	off_t end = 0;
+	int i;
+
+	if (pread(from, &header, sizeof header, 0) != sizeof header ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_phentsize != sizeof segment)
+		return whole;
+	for (i = 0; i < header.e_phnum; i++) {
+		if (pread(from, &segment, sizeof segment,
+			  (off_t)(header.e_phoff + (size_t)i * sizeof segment)) !=
+		    sizeof segment)
+			return whole;
+		if ((off_t)(segment.p_offset + segment.p_filesz) > end)
+			end = (off_t)(segment.p_offset + segment.p_filesz);
+	}
+	return end > 0 && end < whole ? end : whole;
+}
+
 static int copy_executable(int from, int to, struct error *err)
 {
 	struct stat st;
@@ -41,7 +68,7 @@ static int copy_executable(int from, int to, struct error *err)
 
 	if (fstat(from, &st) < 0)
 		return error_errno(err, errno, "protect the executable: fstat");
-	for (left = st.st_size; left > 0; left -= n) {
+	for (left = executed_size(from, st.st_size); left > 0; left -= n) {
 		n = sendfile(to, from, NULL, (size_t)left);
 		if (n < 0)
 			return error_errno(err, errno, "protect the executable: copy");
