@@ -62,12 +62,10 @@ static int change_mode(int fd, mode_t mode, struct error *err)
 	_cleanup_fd_ int proc = -1;
 	char path[32];
 
-#ifdef __NR_fchmodat2
 	if (syscall(__NR_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
 		return 0;
 	if (errno != ENOSYS && errno != EINVAL)
 		return op_failed(err, errno, "change the mode");
-#endif
 	proc = procfs_open(err);
 	if (proc < 0)
 		return proc;
@@ -143,10 +141,13 @@ static int finish_node(int parent, const char *name, const struct plan_device *d
 		return fd;
 	if (!matches(&st, device))
 		return mismatch(&st, device, err);
-	if (fchownat(fd, "", device->uid, device->gid, AT_EMPTY_PATH) < 0)
+	if ((st.st_uid != device->uid || st.st_gid != device->gid) &&
+	    fchownat(fd, "", device->uid, device->gid, AT_EMPTY_PATH) < 0)
 		return op_failed(err, errno, "change the owner to %u:%u", device->uid,
 				 device->gid);
-	/* also when mknod() was given it: a default ACL of the directory may have cut it */
+	/* mknod() was given it, but a default ACL of the directory may have cut it */
+	if ((st.st_mode & 07777) == (device->mode & 07777))
+		return 0;
 	return change_mode(fd, device->mode & 07777, err);
 }
 
