@@ -122,6 +122,29 @@ static void announce(const struct state_record *record)
 	error_ignore(&err, "the container runs without a manager as well");
 }
 
+/* Connects to the waiting init. That it listens says more than the record could, so the status is only
+ * worked out when it does not. */
+static int connect_init(struct verb_context *context, const struct state_dir *dir,
+			const struct state_record *record, struct error *err)
+{
+	_cleanup_fd_ int connection = -ECONNREFUSED;
+	enum state_status status = STATE_CREATED;
+	int r;
+
+	if (record->status == STATE_CREATED)
+		connection = state_connect_start(dir);
+	if (connection < 0)
+		status = state_status_now(dir, record, context->proc);
+	r = check_status(record, status, err);
+	if (r < 0)
+		return r;
+	if (connection == -ECONNREFUSED || connection == -ENOENT)
+		return error_set(err, EBUSY, "cannot start an already running container");
+	if (connection < 0)
+		return error_errno(err, -connection, "connect to the start socket");
+	return steal_fd(&connection);
+}
+
 int start_container(struct verb_context *context, const char *id, bool attended,
 		    struct error *err)
 {
@@ -139,14 +162,9 @@ int start_container(struct verb_context *context, const char *id, bool attended,
 	r = state_read(&dir, context->arena, &record, err);
 	if (r < 0)
 		return r;
-	r = check_status(record, state_status_now(&dir, record, context->proc), err);
-	if (r < 0)
-		return r;
-	connection = state_connect_start(&dir);
-	if (connection == -ECONNREFUSED || connection == -ENOENT)
-		return error_set(err, EBUSY, "cannot start an already running container");
+	connection = connect_init(context, &dir, record, err);
 	if (connection < 0)
-		return error_errno(err, -connection, "connect to the start socket");
+		return connection;
 	if (record->hooks && record->hooks->n_start_container > 0)
 		state_unlock(&dir);
 	if (!attended)
