@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/utc.h"
 #include "base/json.h"
 #include "base/table.h"
 
@@ -47,12 +48,10 @@ int log_open(struct log *log, const char *target, struct error *err)
 /* RFC 3339, UTC. */
 static void name_time(char *text, size_t size)
 {
-	struct timespec now;
-	struct tm parts;
+	char date[UTC_TEXT_SIZE];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	utc_text(time(NULL), date);
+	snprintf(text, size, "%sZ", date);
 }
 
 /* @text as a quoted word: quotes, backslashes and control characters are escaped as Go does. */

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/trace.h"
+#include "base/utc.h"
 #include "cgroup/cgroup.h"
 #include "kernel/process.h"
 #include "process/channel.h"
@@ -100,12 +101,10 @@ void created_release(struct created *created)
 static char *now_text(struct arena *arena)
 {
 	struct timespec now;
-	struct tm utc;
-	char date[32];
+	char date[UTC_TEXT_SIZE];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+	utc_text(now.tv_sec, date);
 	return arena_printf(arena, "%s.%09ldZ", date, now.tv_nsec);
 }
 
