@@ -35,8 +35,10 @@ int log_open(struct log *log, const char *target, struct error *err)
 {
 	if (!target || *target == '\0')
 		return 0;
-	if (strncmp(target, "journald:", 9) == 0 || strncmp(target, "syslog:", 7) == 0)
-		return error_set(err, ENOTSUP, "not supported yet: --log %s", target);
+	if (strncmp(target, "journald:", 9) == 0)
+		return log_open_journal(log, target + 9, err);
+	if (strncmp(target, "syslog:", 7) == 0)
+		return log_open_syslog(log, target + 7, err);
 	if (strncmp(target, "file:", 5) == 0)
 		target += 5;
 	log->fd = open(target, O_WRONLY | O_CREAT | O_APPEND | O_SYNC | O_CLOEXEC, 0644);
@@ -128,7 +130,9 @@ void log_sink(void *data, enum trace_level level, const char *text)
 	const char *name = table_name(levels, ELEMENTS_OF(levels), level);
 	int fd = log->fd >= 0 ? log->fd : STDERR_FILENO;
 
-	if (log->json)
+	if (log->kind != LOG_TO_FILE)
+		log_to_manager(log, level, text);
+	else if (log->json)
 		log_json(fd, name, text);
 	else
 		log_text(fd, name, text);
@@ -140,7 +144,7 @@ void log_fatal(struct log *log, const struct error *err)
 	int n;
 
 	log_sink(log, TRACE_ERROR, err->text);
-	if (log->fd < 0)
+	if (log->kind == LOG_TO_FILE && log->fd < 0)
 		return;
 	n = snprintf(line, sizeof line, "%s\n", err->text);
 	write_line(STDERR_FILENO, line, (size_t)n);

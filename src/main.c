@@ -49,8 +49,8 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 {
 	const struct option table[GLOBAL_OPTIONS] = {
 		{ "debug", 0, OPTION_FLAG, &globals->debug, NULL, "log at debug level" },
-		{ "log", 0, OPTION_TEXT, &globals->log, "[file:]PATH",
-		  "append the log to this file (default: standard error)" },
+		{ "log", 0, OPTION_TEXT, &globals->log, "PATH",
+		  "append the log to this file, journald:ID or syslog:ID" },
 		{ "log-format", 0, OPTION_TEXT, &globals->log_format, "text|json",
 		  "format of the log (default: text)" },
 		{ "log-level", 0, OPTION_TEXT, &globals->log_level, "error|warning|info|debug",

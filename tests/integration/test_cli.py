@@ -104,7 +104,6 @@ def test_unknown_verb(runtime):
     (["--log-level", "loud"], "invalid log-level: loud"),
     (["--cgroup-manager", "x"], "invalid cgroup-manager: x"),
     (["--rootless", "maybe"], "invalid rootless: maybe"),
-    (["--log", "journald:x"], "not supported yet: --log journald:x"),
     (["--log", "/nonexistent/log"], "open /nonexistent/log: "),
     (["--no-such"], "flag provided but not defined: -no-such"),
     (["--root"], "flag needs an argument: -root"),
