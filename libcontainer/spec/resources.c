@@ -212,6 +212,20 @@ static const struct object_type type_rdma = OBJECT_TYPE(spec_rdma, rdma_fields, 
 
 /* ---- the section as a whole ---- */
 
+/* These files act on processes and limit nothing: a process of the host that got into the cgroup by
+ * cgroup.procs would be killed with the container, and an init born into a frozen cgroup never moves. */
+static bool acts_on_processes(const char *file)
+{
+	static const char *const files[] = { "cgroup.procs", "cgroup.threads", "cgroup.kill",
+					     "cgroup.freeze" };
+	size_t i;
+
+	for (i = 0; i < ELEMENTS_OF(files); i++)
+		if (strcmp(file, files[i]) == 0)
+			return true;
+	return false;
+}
+
 static void check_resources(const struct place *at, void *object, const struct json_value *json)
 {
 	const struct spec_resources *resources = object;
@@ -224,6 +238,8 @@ static void check_resources(const struct place *at, void *object, const struct j
 
 		if (*key && !path_is_name(key))
 			problem(&unified, key, "is no name of a file in a cgroup directory");
+		else if (acts_on_processes(key))
+			problem(&unified, key, "acts on processes, it is no limit");
 	}
 }
 

@@ -306,6 +306,12 @@ RULES = [
          'linux.resources.unified["../x/memory.max"]: is no name of a file'),
     rule("213 214", {"linux/resources/unified": {"..": "1"}}, "is no name of a file"),
     rule("214", {"linux/resources/unified": {"unknown.file": "1"}}),
+    rule("214", {"linux/resources/unified": {"cgroup.max.depth": "3"}}),
+    rule("213", {"linux/resources/unified": {"cgroup.procs": "1"}},
+         'linux.resources.unified["cgroup.procs"]: acts on processes, it is no limit'),
+    rule("213", {"linux/resources/unified": {"cgroup.freeze": "1"}}, "acts on processes"),
+    rule("213", {"linux/resources/unified": {"cgroup.threads": "1"}}, "acts on processes"),
+    rule("213", {"linux/resources/unified": {"cgroup.kill": "1"}}, "acts on processes"),
     # Intel RDT
     rule("219", {"linux/intelRdt": {"closID": "/"}}),
     rule("219 224", {"linux/intelRdt": {"closID": "../x"}},
