@@ -55,6 +55,10 @@ int mountfd_setattr_path(const char *path, int recursive, uint64_t set, uint64_t
 int mountfd_openat2(int dirfd, const char *path, uint64_t flags, unsigned mode,
 		    uint64_t resolve) _must_check_;
 
+/* Whether @a and @b lead to the same file or directory through the same mount (statx(2)).
+ * Returns 1 or 0, or -errno. */
+int mountfd_same_place(int a, int b) _must_check_;
+
 /* pivot_root(2) and umount2(2). */
 int mountfd_pivot_root(const char *new_root, const char *put_old) _must_check_;
 int mountfd_umount(const char *path, int flags) _must_check_;

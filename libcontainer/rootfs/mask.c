@@ -134,6 +134,7 @@ int masked_path_perform(struct assembly *assembly, const struct plan_op *op, str
 {
 	_cleanup_fd_ int at = -1;
 	struct stat st;
+	int r;
 
 	at = open_place(assembly, op, err);
 	if (is_missing(at) && err->code == 0)
@@ -144,6 +145,12 @@ int masked_path_perform(struct assembly *assembly, const struct plan_op *op, str
 		return at;
 	if (fstat(at, &st) < 0)
 		return op_failed(err, errno, "examine it");
+	r = target_is_root(assembly->root, at, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return op_failed(err, EBUSY,
+				 "it is the root itself, a mask over it is not seen");
 	return S_ISDIR(st.st_mode) ? mask_directory(assembly, at, err)
 				   : mask_file(assembly, at, err);
 }
@@ -161,6 +168,11 @@ int readonly_path_perform(struct assembly *assembly, const struct plan_op *op,
 		return op_failed(err, -at, "open it below the root");
 	if (at < 0)
 		return at;
+	r = target_is_root(assembly->root, at, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return root_readonly_perform(assembly, op, err);
 	clone = mountfd_open_tree(at, "",
 				  TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE | AT_EMPTY_PATH);
 	if (clone < 0)

@@ -265,6 +265,23 @@ static int check_kind(int fd, const struct target *target, struct error *err)
 			 target->directory ? "one" : "none");
 }
 
+int target_is_root(int root, int fd, struct error *err)
+{
+	int r = mountfd_same_place(root, fd);
+
+	return r < 0 ? op_failed(err, -r, "compare the target with the root") : r;
+}
+
+static int check_not_root(int root, int fd, struct error *err)
+{
+	int r = target_is_root(root, fd, err);
+
+	if (r <= 0)
+		return r;
+	return op_failed(err, EBUSY,
+			 "the target is the root itself, a mount over it is not seen");
+}
+
 int target_open(int root, const struct target *target, bool *ret_created, struct error *err)
 {
 	_cleanup_fd_ int fd = -1;
@@ -287,6 +304,9 @@ int target_open(int root, const struct target *target, bool *ret_created, struct
 					 target->path);
 		return fd;
 	}
+	r = check_not_root(root, fd, err);
+	if (r < 0)
+		return r;
 	r = check_kind(fd, target, err);
 	if (r < 0 && target->no_follow)
 		return error_set(err, ENOTDIR, "\"%s\" must be mounted on ordinary directory",

@@ -19,10 +19,15 @@ struct target {
  * Returns an O_PATH descriptor, or -errno without a text (ENOENT and ENOTDIR: nothing there). */
 int target_lookup(int root, const char *path, uint64_t flags) _must_check_;
 
+/* Whether @fd, opened below @root, is the root itself. What is mounted over the root stays unseen: the
+ * container's processes begin their paths below such a mount. Returns 1 or 0, or -errno with the text. */
+int target_is_root(int root, int fd, struct error *err) _must_check_;
+
 /* Opens the target of a mount, making what is missing (directories and files with mode 0755; the
  * process's umask is the caller's concern).
  * @ret_created: whether the last part was made; may be NULL. Returns an O_PATH descriptor.
- * Errors: ENOTDIR when a directory meets a file, EPERM for a target inside of /proc. */
+ * Errors: ENOTDIR when a directory meets a file, EPERM for a target inside of /proc, EBUSY for the
+ * root itself. */
 int target_open(int root, const struct target *target, bool *ret_created,
 		struct error *err) _must_check_;
 

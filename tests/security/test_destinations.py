@@ -126,3 +126,33 @@ def test_masks_and_readonly_paths_through_links(runtime, canary, form, name):
                                        "/../../../.." + canary.directory]
     container.run()
     canary.check()
+
+
+@pytest.mark.parametrize("destination", ["/", "/./", "/link"])
+@pytest.mark.parametrize("kind", ["tmpfs", "directory"])
+def test_mount_over_the_root(runtime, canary, destination, kind):
+    """The container would not see such a mount: its paths begin below it."""
+    if not runtime.is_tare:
+        pytest.skip("other runtimes mount there, unseen")
+    container = runtime.container(["/bin/true"])
+    clear(container, canary, {"link": "/"})
+    container.config["mounts"].append(mount_of(kind, destination, runtime))
+    result = container.run()
+    assert result.rc == 1 and "is the root itself" in result.err
+    canary.check()
+
+
+@promise("spec:252", "spec:253")
+@pytest.mark.parametrize("path", ["/", "/link"])
+def test_masked_or_readonly_root(runtime, canary, path):
+    """Read-only paths are in force for the root, too; a masked root is an error, not silence."""
+    container = runtime.container(["/bin/busybox", "touch", "/written"])
+    container.config["root"]["readonly"] = False
+    clear(container, canary, {"link": "/"})
+    container.config["linux"]["readonlyPaths"] = [path]
+    result = container.run()
+    assert result.rc == 1 and "Read-only file system" in result.err
+    if runtime.is_tare:
+        container.config["linux"]["maskedPaths"] = [path]
+        result = container.run()
+        assert result.rc == 1 and "is the root itself" in result.err
