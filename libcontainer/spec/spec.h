@@ -27,6 +27,8 @@
 #include "base/json.h"
 #include "base/table.h"
 
+#define SPEC_VERSION "1.3.0" /* the runtime specification that all of this is about */
+
 struct spec_opt_int {
 	bool set;
 	int64_t value;

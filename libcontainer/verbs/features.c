@@ -9,7 +9,6 @@
 #include "verbs/verbs.h"
 
 #define OCI_VERSION_MIN "1.0.0"
-#define OCI_VERSION_MAX "1.3.0"
 
 static const char *const hooks[] = { "prestart",       "createRuntime", "createContainer",
 				     "startContainer", "poststart",	"poststop" };
@@ -163,7 +162,7 @@ void verb_features(struct json_writer *writer)
 	seccomp_library_version(version, sizeof version);
 	json_object_begin(writer);
 	json_key_string(writer, "ociVersionMin", OCI_VERSION_MIN);
-	json_key_string(writer, "ociVersionMax", OCI_VERSION_MAX);
+	json_key_string(writer, "ociVersionMax", SPEC_VERSION);
 	write_strings(writer, "hooks", hooks, ELEMENTS_OF(hooks));
 	write_mount_options(writer);
 	write_linux(writer, version);

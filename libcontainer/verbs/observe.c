@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
+#include "spec/spec.h"
 
 #define LOOKS_MAX 20
 
@@ -38,7 +39,12 @@ int observe(struct verb_context *context, const struct state_dir *dir, const cha
 		container.record = arena_alloc(context->arena, sizeof *container.record);
 		if (!container.record)
 			return error_oom(err);
-		*container.record = (struct state_record){ .id = id, .status = STATE_CREATING };
+		/* callers parse the version and the time even of a container that never was;
+		 * the time is theirs for "unknown", Go's zero */
+		*container.record = (struct state_record){ .id = id,
+							   .status = STATE_CREATING,
+							   .oci_version = SPEC_VERSION,
+							   .created = "0001-01-01T00:00:00Z" };
 	} else if (r < 0) {
 		return r;
 	}

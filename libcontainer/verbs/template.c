@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "spec/spec.h"
 #include "verbs/verbs.h"
-
-#define OCI_VERSION "1.3.0"
 
 static void write_strings(struct json_writer *writer, const char *key,
 			  const char *const *strings)
@@ -217,7 +216,7 @@ static void write_linux(struct json_writer *writer, const struct verb_spec_optio
 void verb_spec(const struct verb_spec_options *options, struct json_writer *writer)
 {
 	json_object_begin(writer);
-	json_key_string(writer, "ociVersion", OCI_VERSION);
+	json_key_string(writer, "ociVersion", SPEC_VERSION);
 	write_process(writer);
 	json_key(writer, "root");
 	json_object_begin(writer);

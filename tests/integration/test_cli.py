@@ -684,3 +684,14 @@ def test_killed_create(runtime):
     del container.config["hooks"]
     result = container.run()
     assert result == (0, "second\n", "")
+
+
+def test_killed_before_the_first_record(runtime):
+    """Callers decode the state strictly: every property has its form, also where nothing is known."""
+    container = runtime.container(["/bin/true"])
+    os.makedirs(f"{runtime.state_root}/{container.id}")
+    state = container.state()
+    assert state["status"] == "stopped" and state["pid"] == 0
+    assert re.fullmatch(r"\d+-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", state["created"])
+    assert re.fullmatch(r"1\.\d+\.\d+", state["ociVersion"])
+    assert container.run().rc == 0
