@@ -4,12 +4,23 @@
 #include "base/cleanup.h"
 #include "command.h"
 
+static int delete_one(struct verb_context *context, const char *id, const void *data,
+		      struct error *err)
+{
+	const bool *force = data;
+
+	return verb_delete(context, id, *force, err);
+}
+
 int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err)
 {
-	bool force = false;
+	bool force = false, regex = false;
+	const struct matching matching = { .act = delete_one, .data = &force };
 	const struct option options[] = {
 		{ "force", 'f', OPTION_FLAG, &force, NULL,
 		  "also if it runs (SIGKILL); no error if it does not exist" },
+		{ "regex", 'r', OPTION_FLAG, &regex, NULL,
+		  "ID is a regular expression: all containers whose names match" },
 	};
 	const struct usage usage = {
 		.name = "delete",
@@ -30,5 +41,7 @@ int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err)
 	r = verb_context_open(&tare->settings, false, tare->arena, &context, err);
 	if (r < 0)
 		return r;
-	return verb_delete(&context, operands.values[0], force, err);
+	if (regex)
+		return match_containers(&context, operands.values[0], &matching, err);
+	return delete_one(&context, operands.values[0], &force, err);
 }

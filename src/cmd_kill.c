@@ -6,12 +6,29 @@
 #include "base/cleanup.h"
 #include "command.h"
 
+struct killing {
+	int signal;
+	bool all;
+};
+
+static int kill_one(struct verb_context *context, const char *id, const void *data,
+		    struct error *err)
+{
+	const struct killing *killing = data;
+
+	return verb_kill(context, id, killing->signal, killing->all, err);
+}
+
 int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err)
 {
-	bool all = false;
+	struct killing killing = { .signal = SIGTERM };
+	const struct matching matching = { .act = kill_one, .data = &killing };
+	bool regex = false;
 	const struct option options[] = {
-		{ "all", 'a', OPTION_FLAG, &all, NULL,
+		{ "all", 'a', OPTION_FLAG, &killing.all, NULL,
 		  "signal every process of the container" },
+		{ "regex", 'r', OPTION_FLAG, &regex, NULL,
+		  "ID is a regular expression: all containers whose names match" },
 	};
 	const struct usage usage = {
 		.name = "kill",
@@ -25,18 +42,20 @@ int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err)
 	};
 	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
 	struct operands operands;
-	int signal = SIGTERM, r;
+	int r;
 
 	r = command_parse(&usage, argc, argv, &operands, err);
 	if (r <= 0)
 		return r;
 	if (operands.count > 1) {
-		signal = signal_parse(operands.values[1], err);
-		if (signal < 0)
-			return signal;
+		killing.signal = signal_parse(operands.values[1], err);
+		if (killing.signal < 0)
+			return killing.signal;
 	}
 	r = verb_context_open(&tare->settings, false, tare->arena, &context, err);
 	if (r < 0)
 		return r;
-	return verb_kill(&context, operands.values[0], signal, all, err);
+	if (regex)
+		return match_containers(&context, operands.values[0], &matching, err);
+	return kill_one(&context, operands.values[0], &killing, err);
 }

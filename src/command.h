@@ -69,6 +69,18 @@ int command_flush(struct error *err) _must_check_;
  * number. EINVAL: `unknown signal "FOO"`. */
 int signal_parse(const char *text, struct error *err) _must_check_;
 
+/* What is done to each container that matches (--regex of kill and delete). */
+struct matching {
+	int (*act)(struct verb_context *context, const char *id, const void *data,
+		   struct error *err);
+	const void *data;
+};
+
+/* Does it to every container whose name matches the extended regular expression. EINVAL: it is none; else the
+ * first failure, after all have been tried. */
+int match_containers(struct verb_context *context, const char *expression,
+		     const struct matching *matching, struct error *err) _must_check_;
+
 /* The options that create, run and plan share. */
 #define CREATE_OPTIONS 9
 void create_option_table(struct verb_create_options *options,
