@@ -3,6 +3,7 @@
  * here: no locale, no configuration file, and only the verbs that fork the container's side copy the
  * executable first (CVE-2019-5736). */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,6 +210,9 @@ int main(int argc, char **argv)
 	struct log log = LOG_INIT;
 	int r;
 
+	/* a caller may have ignored it, which execve(2) hands down: the kernel would then reap the
+	 * init and the hooks itself, and their exit status would be lost */
+	signal(SIGCHLD, SIG_DFL);
 	r = arena ? fd_ensure_stdio(&err) : error_oom(&err);
 	if (r >= 0)
 		r = run(argc, argv, &log, arena, &err);

@@ -178,3 +178,20 @@ def test_a_subreaper_in_between_gets_init(runtime):
     assert lines[1:] == ["True", "-9"], done
     eventually(lambda: json.loads(caller.call("state", caller.id).out)["status"] == "stopped")
     assert caller.call("delete", caller.id).rc == 0
+
+
+def test_caller_that_ignores_sigchld(runtime):
+    """Ignored signals are inherited; with SIGCHLD ignored the kernel reaps children by itself."""
+    container = runtime.container(["/bin/sh", "-c", "exit 5"])
+    container.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 0"]}]}
+    container.write()
+    ignored = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        child = runtime.popen("run", "--bundle", container.bundle, container.id,
+                              restore_signals=False, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGCHLD, ignored)
+    out, err = child.communicate(timeout=20)
+    assert (child.returncode, out, err) == (5, b"", b"")
+    runtime.containers.clear()
