@@ -264,6 +264,10 @@ static int map_ids(struct creation *c, struct error *err)
 	r = spawn_map_ids(plan, &c->created.child, c->context->proc, err);
 	if (r < 0)
 		return r;
+	/* while an init that waits for its ids still has /proc files of the caller's (init_run()) */
+	r = spawn_settle(&c->prepared.plan->process, &c->created.child, c->context->proc, err);
+	if (r < 0)
+		return r;
 	if (plan->new_userns) {
 		userns = open_userns(c, err);
 		if (userns < 0)
@@ -490,11 +494,6 @@ static int commit(struct creation *c, struct error *err)
 
 static int settle(struct creation *c, struct error *err)
 {
-	int r;
-
-	r = spawn_settle(&c->prepared.plan->process, &c->created.child, c->context->proc, err);
-	if (r < 0)
-		return r;
 	return cgroup_late_writes(&c->prepared.plan->cgroup, &c->cgroup, err);
 }
 

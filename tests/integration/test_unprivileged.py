@@ -74,6 +74,15 @@ def test_nothing_of_the_host_can_be_changed(container):
     assert not os.path.exists(f"{container.rootfs}/new")
 
 
+@promise("spec:116")
+def test_oom_score(container):
+    """Raising it takes no privilege."""
+    container.config["process"]["oomScoreAdj"] = 900
+    container.config["process"]["args"] = ["/bin/cat", "/proc/self/oom_score_adj"]
+    result = container.run()
+    assert (result.rc, result.out) == (0, "900\n"), result
+
+
 def test_files_belong_to_the_user(container):
     container.config["root"]["readonly"] = False
     container.config["process"]["args"] = ["/bin/sh", "-c", "echo x > /new; stat -c %u /new"]
