@@ -6,7 +6,7 @@
 
 int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err)
 {
-	struct verb_create_options wanted = { .id = "container", .detach = true };
+	struct verb_create_options wanted = { .id = "container" };
 	struct option options[CREATE_OPTIONS];
 	const struct usage usage = {
 		.name = "plan",

@@ -130,9 +130,8 @@ static int stage_labels(struct init_context *context, struct error *err)
 
 	r = confine_apparmor(context->proc, context->plan->process.apparmor_profile, err);
 	if (r < 0)
-		return error_at(err, "process.apparmorProfile");
-	r = confine_selinux(context->proc, context->plan->process.selinux_label, err);
-	return r < 0 ? error_at(err, "process.selinuxLabel") : 0;
+		return r;
+	return confine_selinux(context->proc, context->plan->process.selinux_label, err);
 }
 
 /* An engine that is bound to some processors does not bind its containers: they have their cpuset. */

@@ -156,11 +156,18 @@ int spawn_init(struct init_context *context, int cgroup, struct child *ret_child
 	return clone_init(context, cgroup, ret_child, err);
 }
 
+/* The kernel takes a map in one write of less than a page, however few its ranges are. */
 static int write_map(const struct child *child, int proc, const char *file, const char *text,
 		     struct error *err)
 {
+	size_t most = (size_t)sysconf(_SC_PAGESIZE) - 1, length = strlen(text);
 	char path[64];
 
+	if (length > most)
+		return error_set(err, E2BIG,
+				 "the ranges make a text of %zu bytes, the kernel "
+				 "takes %zu",
+				 length, most);
 	snprintf(path, sizeof path, "%d/%s", (int)child->pid, file);
 	return procfs_write(proc, path, text, err);
 }

@@ -10,7 +10,8 @@ int verb_plan(struct verb_context *context, const struct verb_create_options *op
 	struct prepared prepared = { 0 };
 	int r;
 
-	r = prepare(context, options, options->detach, &prepared, err);
+	/* a terminal may be served in the foreground or by a console socket: both can be planned */
+	r = prepare(context, options, options->console_socket != NULL, &prepared, err);
 	if (r < 0)
 		return r;
 	plan_print(prepared.plan, writer);

@@ -618,6 +618,29 @@ def test_plan_does_nothing(runtime):
     runtime.containers.clear()
 
 
+def test_plan_with_a_terminal(runtime):
+    """What `spec` writes can be planned, with a console socket and without."""
+    container = runtime.container()
+    container.config["process"]["terminal"] = True
+    container.write()
+    for options in ((), ("--console-socket", "/nowhere")):
+        text = runtime.ok("plan", "--bundle", container.bundle, *options)
+        assert json.loads(text)["process"]["terminal"]
+    runtime.containers.clear()
+
+
+def test_ranges_that_the_kernel_cannot_take(runtime):
+    """An id map goes to the kernel in one write of less than a page; the error says that."""
+    container = runtime.container(["/bin/true"])
+    container.config["linux"]["namespaces"].append({"type": "user"})
+    for name in ("uidMappings", "gidMappings"):
+        container.config["linux"][name] = [
+            {"containerID": i, "hostID": 1000000000 + 2 * i, "size": 1} for i in range(300)]
+    result = container.run()
+    assert result.rc == 1
+    assert re.search(r"linux\.[ug]idMappings: the ranges make a text of \d+ bytes", result.err)
+
+
 # ---- a tare that was killed ----
 
 def test_state_during_a_hook_and_delete_force(runtime):
