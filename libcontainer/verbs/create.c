@@ -511,10 +511,10 @@ static const struct {
 	{ "opening the sources", open_sources },
 	/* born in its cgroup and namespaces; see process/init.c for its stages */
 	{ "cloning the init", spawn_child },
+	/* and oom_score_adj */
 	{ "mapping the ids", map_ids },
 	/* it assembles the root; the runtime's hooks run here */
 	{ "waiting until the init stands", wait_until_it_stands },
-	/* oom_score_adj, late limits */
 	{ "settling the late limits", settle },
 	{ "committing", commit },
 };
