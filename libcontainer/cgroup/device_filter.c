@@ -61,19 +61,15 @@ static bool is_catch_all(const struct plan_device_rule *rule)
 	       rule->access == ALL_ACCESS;
 }
 
-/* One rule: jumps behind itself when it does not match or leaves something undecided. */
+/* The accesses of one rule, for a device that it matches but for its minor number: goes on behind itself when
+ * that does not match or something is left undecided. */
 static size_t compile_rule(const struct plan_device_rule *rule, struct bpf_insn *program)
 {
-	size_t n = 0, i, tests;
+	bool tests_minor = rule->minor >= 0;
+	size_t n = 0;
 
-	if (rule->type != 'a')
-		program[n++] = JUMP_UNEQUAL(
-			TYPE, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR, 0);
-	if (rule->major >= 0)
-		program[n++] = JUMP_UNEQUAL(MAJOR, rule->major, 0);
-	if (rule->minor >= 0)
+	if (tests_minor)
 		program[n++] = JUMP_UNEQUAL(MINOR, rule->minor, 0);
-	tests = n;
 	if (rule->access == ALL_ACCESS) {
 		program[n++] = MOVE(RESULT, rule->allow);
 		program[n++] = EXIT();
@@ -89,15 +85,67 @@ static size_t compile_rule(const struct plan_device_rule *rule, struct bpf_insn 
 		program[n++] = MOVE(RESULT, 0);
 		program[n++] = EXIT();
 	}
-	for (i = 0; i < tests; i++)
-		program[i].off = (short)(n - i - 1);
+	if (tests_minor)
+		program[0].off = (short)(n - 1);
+	return n;
+}
+
+/* A test that stands in front of neighbouring rules and leads behind the last of them. */
+#define NO_TEST SIZE_MAX
+
+static void end_test(struct bpf_insn *program, size_t *test, size_t end)
+{
+	if (*test != NO_TEST)
+		program[*test].off = (short)(end - *test - 1);
+	*test = NO_TEST;
+}
+
+/* Neighbours that name the same type, or type and major number, share its test: the verifier follows each
+ * branch on its own, and its work is most of what a filter costs. */
+static size_t compile_rules(const struct plan_device_rule *rules, size_t n_rules,
+			    struct bpf_insn *program, size_t n)
+{
+	const struct plan_device_rule *rule, *before = NULL;
+	size_t type = NO_TEST, major = NO_TEST, i;
+
+	for (i = n_rules; i > 0; i--, before = rule) {
+		rule = &rules[i - 1];
+		if (before && (rule->type != before->type || rule->major != before->major))
+			end_test(program, &major, n);
+		if (before && rule->type != before->type)
+			end_test(program, &type, n);
+		if (rule->type != 'a' && type == NO_TEST) {
+			type = n;
+			program[n++] = JUMP_UNEQUAL(TYPE,
+						    rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK
+								      : BPF_DEVCG_DEV_CHAR,
+						    0);
+		}
+		if (rule->major >= 0 && major == NO_TEST) {
+			major = n;
+			program[n++] = JUMP_UNEQUAL(MAJOR, rule->major, 0);
+		}
+		n += compile_rule(rule, program + n);
+		if (is_catch_all(rule))
+			return n;
+		/* behind a rule that decides all that its tests let through, only they lead on */
+		if (rule->access == ALL_ACCESS && rule->minor < 0) {
+			end_test(program, &major, n);
+			if (rule->major < 0)
+				end_test(program, &type, n);
+		}
+	}
+	end_test(program, &major, n);
+	end_test(program, &type, n);
+	program[n++] = MOVE(RESULT, 0);
+	program[n++] = EXIT();
 	return n;
 }
 
 size_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rules,
 			     struct bpf_insn *program)
 {
-	size_t n = 0, i;
+	size_t n = 0;
 
 	/* access_type: the accesses in its upper half, the type of device in the lower */
 	program[n++] = LOAD(UNDECIDED, access_type);
@@ -106,14 +154,7 @@ size_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rule
 	program[n++] = SHIFT_RIGHT(UNDECIDED, 16);
 	program[n++] = LOAD(MAJOR, major);
 	program[n++] = LOAD(MINOR, minor);
-	for (i = n_rules; i > 0; i--) {
-		n += compile_rule(&rules[i - 1], program + n);
-		if (is_catch_all(&rules[i - 1]))
-			return n;
-	}
-	program[n++] = MOVE(RESULT, 0);
-	program[n++] = EXIT();
-	return n;
+	return compile_rules(rules, n_rules, program, n);
 }
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes)

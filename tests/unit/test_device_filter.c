@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgroup/device_filter.h"
@@ -57,6 +58,26 @@ static int run(const struct bpf_insn *program, size_t length, struct bpf_cgroup_
 	return -1;
 }
 
+/* The verifier refuses instructions that no path leads to. All jumps lead forward. */
+static void every_instruction_is_reached(const struct bpf_insn *program, size_t length)
+{
+	bool reached[DEVICE_FILTER_PROLOGUE + RULES_MAX * DEVICE_FILTER_RULE_MAX +
+		     DEVICE_FILTER_EPILOGUE + 1] = { true };
+	size_t i;
+
+	for (i = 0; i < length; i++) {
+		assert_true(reached[i]);
+		if (program[i].code == (BPF_JMP | BPF_EXIT))
+			continue;
+		reached[i + 1] = true;
+		if (BPF_CLASS(program[i].code) == BPF_JMP32) {
+			assert_in_range(i + 1 + (size_t)program[i].off, i + 1, length - 1);
+			reached[i + 1 + (size_t)program[i].off] = true;
+		}
+	}
+	assert_false(reached[length]);
+}
+
 /* @accesses: letters of "rwm". */
 static int ask(const struct plan_device_rule *rules, size_t n, char type, unsigned major,
 	       unsigned minor, const char *accesses)
@@ -70,6 +91,7 @@ static int ask(const struct plan_device_rule *rules, size_t n, char type, unsign
 	assert_true(n <= RULES_MAX);
 	length = device_filter_compile(rules, n, program);
 	assert_true(length <= COUNT(program));
+	every_instruction_is_reached(program, length);
 	bits |= strchr(accesses, 'r') ? BPF_DEVCG_ACC_READ : 0;
 	bits |= strchr(accesses, 'w') ? BPF_DEVCG_ACC_WRITE : 0;
 	bits |= strchr(accesses, 'm') ? BPF_DEVCG_ACC_MKNOD : 0;
@@ -140,11 +162,65 @@ static void takes_from_a_wildcard(void **state)
 	assert_int_equal(ask(rules, COUNT(rules), 'b', 7, 7, "r"), 0);
 }
 
+/* What the rules mean, said in another way. */
+static int decide(const struct plan_device_rule *rules, size_t count, char type, int number[2],
+		  unsigned accesses)
+{
+	unsigned bit;
+	size_t i;
+
+	for (bit = 1; bit <= M; bit <<= 1) {
+		if (!(accesses & bit))
+			continue;
+		for (i = count; i > 0; i--) {
+			const struct plan_device_rule *rule = &rules[i - 1];
+
+			if ((rule->access & bit) && (rule->type == 'a' || rule->type == type) &&
+			    (rule->major < 0 || rule->major == number[0]) &&
+			    (rule->minor < 0 || rule->minor == number[1]))
+				break;
+		}
+		if (i == 0 || !rules[i - 1].allow)
+			return 0;
+	}
+	return 1;
+}
+
+static void means_what_any_rules_say(void **state)
+{
+	static const char *const letters[] = { "", "r", "w", "rw", "m", "rm", "wm", "rwm" };
+	struct plan_device_rule rules[8];
+	unsigned round, access;
+	size_t count, i;
+	int number[2];
+
+	(void)state;
+	srand(1);
+	for (round = 0; round < 50000; round++) {
+		count = (size_t)rand() % COUNT(rules) + 1;
+		for (i = 0; i < count; i++)
+			rules[i] = (struct plan_device_rule){
+				.allow = rand() % 2,
+				.type = "abccc"[rand() % 5],
+				.major = rand() % 4 - 1,
+				.minor = rand() % 4 - 1,
+				.access = (uint8_t)(rand() % 2 ? R | W | M : rand() % 7 + 1),
+			};
+		number[0] = rand() % 4;
+		number[1] = rand() % 4;
+		access = (unsigned)rand() % 7 + 1;
+		assert_int_equal(ask(rules, count, "bc"[round % 2], number[0], number[1],
+				     letters[access]),
+				 decide(rules, count, "bc"[round % 2], number, access));
+	}
+}
+
 /* The room for a program is reckoned from its longest rule. */
 static void knows_its_longest_rule(void **state)
 {
+	/* neighbours that share a test are shorter */
 	const struct plan_device_rule rules[] = { { false, 'c', 1, 3, W },
-						  { false, 'c', 1, 3, R } };
+						  { false, 'b', 1, 3, R } };
 	struct bpf_insn program[64];
 
 	(void)state;
@@ -160,6 +236,7 @@ int main(void)
 		cmocka_unit_test(lets_the_last_match_decide),
 		cmocka_unit_test(decides_each_access_on_its_own),
 		cmocka_unit_test(takes_from_a_wildcard),
+		cmocka_unit_test(means_what_any_rules_say),
 		cmocka_unit_test(knows_its_longest_rule),
 	};
 
