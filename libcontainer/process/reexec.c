@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "kernel/uapi.h"
 
+#define SEGMENTS_MAX 32 /* the linkers make some 13 */
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static int open_memfd(struct error *err)
@@ -40,23 +41,21 @@ static int open_memfd(struct error *err)
  * linkers and debuggers, and in a build that is not stripped it is more than all the rest. */
 static off_t executed_size(int from, off_t whole)
 {
+	ElfW(Phdr) segments[SEGMENTS_MAX];
 	ElfW(Ehdr) header;
-	ElfW(Phdr) segment;
 	off_t end = 0;
-	int i;
+	size_t size, i;
 
 	if (pread(from, &header, sizeof header, 0) != sizeof header ||
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_phentsize != sizeof segment)
+	    header.e_phentsize != sizeof *segments || header.e_phnum > SEGMENTS_MAX)
 		return whole;
-	for (i = 0; i < header.e_phnum; i++) {
-		if (pread(from, &segment, sizeof segment,
-			  (off_t)(header.e_phoff + (size_t)i * sizeof segment)) !=
-		    sizeof segment)
-			return whole;
-		if ((off_t)(segment.p_offset + segment.p_filesz) > end)
-			end = (off_t)(segment.p_offset + segment.p_filesz);
-	}
+	size = header.e_phnum * sizeof *segments;
+	if (pread(from, segments, size, (off_t)header.e_phoff) != (ssize_t)size)
+		return whole;
+	for (i = 0; i < header.e_phnum; i++)
+		if ((off_t)(segments[i].p_offset + segments[i].p_filesz) > end)
+			end = (off_t)(segments[i].p_offset + segments[i].p_filesz);
 	return end > 0 && end < whole ? end : whole;
 }
 
