@@ -4,7 +4,7 @@
  * the record could speak of.
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
- * startTime, pidfsId}, cgroup, cgroupCreated, privatePidNs, hasProcess, annotations, hooks. A reader ignores
+ * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, privatePidNs, hasProcess, annotations, hooks. A reader ignores
  * members that it does not know; what an older tare must not ignore raises the version. */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,8 @@ static void write_identity(struct json_writer *writer, const char *key,
 	json_key_uint(writer, "startTime", identity->start_time);
 	if (identity->has_pidfs_id)
 		json_key_uint(writer, "pidfsId", identity->pidfs_id);
+	if (identity->pid_ns)
+		json_key_uint(writer, "pidNs", identity->pid_ns);
 	json_object_end(writer);
 }
 
@@ -163,6 +165,7 @@ static struct state_identity read_identity(const struct reader *reader, const ch
 	identity.start_time = read_number(&inner, "startTime", UINT64_MAX);
 	identity.has_pidfs_id = json_member(inner.object, "pidfsId") != NULL;
 	identity.pidfs_id = read_number(&inner, "pidfsId", UINT64_MAX);
+	identity.pid_ns = read_number(&inner, "pidNs", UINT64_MAX);
 	return identity;
 }
 

@@ -29,6 +29,8 @@ struct state_identity {
 	uint64_t start_time; /* clock ticks since boot */
 	bool has_pidfs_id;
 	uint64_t pidfs_id;
+	/* The pid namespace that @pid counts in: the inode number of /proc/self/ns/pid. 0: not known. */
+	uint64_t pid_ns;
 };
 
 /* The record. Strings are borrowed by state_write() and owned by the arena after state_read(). */
@@ -127,20 +129,30 @@ int state_remove(const struct state_store *store, const char *id, struct state_d
 int state_list(const struct state_store *store, int (*each)(void *data, const char *id),
 	       void *data, struct error *err) _must_check_;
 
-/* Fills the identity of a living process. @pidfd: of it. */
+/* Fills the identity of a living process. @pidfd: of it.
+ * EXDEV: @proc is the procfs of another pid namespace than the caller's own, where the number is that of
+ * another process. */
 int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_identity,
 		   struct error *err) _must_check_;
 
 /* Opens a pidfd of the very process that @identity names.
- * Returns it, or -ESRCH when that process is gone or a zombie. */
+ * Returns it, or -ESRCH when that process is gone or a zombie, or -EXDEV when it was recorded in another pid
+ * namespace than the caller's: there its number says nothing, neither that it lives nor that it is gone. */
 int state_open_process(const struct state_identity *identity, int proc) _must_check_;
 
-/* Whether the process that @identity names lives; when that can't be found out (no descriptors left) it
- * counts as living. */
+/* Whether the process that @identity names lives; when that can't be found out (no descriptors left, another
+ * pid namespace) it counts as living. */
 bool state_alive(const struct state_identity *identity, int proc);
 
+/* EXDEV: the record names processes of another pid namespace than the caller's (a hook inside the container,
+ * an engine on the other side of one), so that nothing can be done to them from here, nor is it known whether
+ * they live. */
+int state_check_reachable(const struct state_record *record, int proc,
+			  struct error *err) _must_check_;
+
 /* What the container is doing at this moment: the record together with what the kernel says (init alive
- * or not, the start socket listening or not, the cgroup frozen or not is asked by the caller). */
+ * or not, the start socket listening or not, the cgroup frozen or not is asked by the caller). Of processes of
+ * another pid namespace it is what was last known: whether they have ended cannot be seen. */
 enum state_status state_status_now(const struct state_dir *dir,
 				   const struct state_record *record, int proc);
 

@@ -269,8 +269,12 @@ int state_claim(const struct state_store *store, const char *id, struct arena *a
 		return error_hint(err, " (its record: %s)", unreadable.text);
 	}
 	if (record && (ret_stale == NULL || record->status != STATE_CREATING ||
-		       state_alive(&record->holder, store->proc)))
-		return error_set(err, EEXIST, "container with given ID already exists");
+		       state_alive(&record->holder, store->proc))) {
+		error_set(err, EEXIST, "container with given ID already exists");
+		if (state_check_reachable(record, store->proc, &unreadable) == -EXDEV)
+			error_hint(err, " (%s)", unreadable.text);
+		return -EEXIST;
+	}
 	/* The record stays until the new one replaces it: should this tare be killed as well before it has
 	 * cleared the remains away, the next one must still know of them. */
 	r = made ? 0 : remove_files(dir.fd, err);

@@ -24,7 +24,9 @@ static int end_process(struct verb_context *context, const struct state_identity
 	_cleanup_fd_ int pidfd = state_open_process(identity, context->proc);
 	int r;
 
-	if (pidfd == -ESRCH || identity->pid == getpid())
+	if (pidfd == -ESRCH)
+		return 0;
+	if (pidfd != -EXDEV && identity->pid == getpid())
 		return 0;
 	if (pidfd < 0)
 		return error_errno(err, -pidfd, "open the %s, process %d", what,
@@ -68,6 +70,8 @@ static int take_lock(struct verb_context *context, const char *id, struct state_
 		return r;
 	error_ignore(err, "delete --force ends who holds the lock");
 	r = observe(context, dir, id, &container, err);
+	if (r >= 0)
+		r = state_check_reachable(container.record, context->proc, err);
 	if (r < 0)
 		return r;
 	r = end_process(context, &container.record->holder, "command that holds the lock", err);
@@ -150,6 +154,9 @@ static int delete_locked(struct verb_context *context, const char *id, bool forc
 			return r;
 		return error_set(err, ENOENT, "container does not exist");
 	}
+	r = state_check_reachable(container->record, context->proc, err);
+	if (r < 0)
+		return r;
 	if (!force && container->status != STATE_STOPPED && container->status != STATE_CREATED)
 		return error_set(err, EBUSY,
 				 "cannot delete container %s that is not stopped: %s", id,

@@ -67,6 +67,9 @@ int verb_kill(struct verb_context *context, const char *id, int signal, bool all
 	if (r < 0)
 		return r;
 	record = container.record;
+	r = state_check_reachable(record, context->proc, err);
+	if (r < 0)
+		return r;
 	if (container.status == STATE_STOPPED)
 		return signal_rest(record, signal, all, err);
 	if (record->cgroup && (all || (signal == SIGKILL && !record->private_pid_ns)))

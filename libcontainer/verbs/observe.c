@@ -70,6 +70,15 @@ static int look(struct verb_context *context, const char *id,
 	r = observe(context, &dir, id, ret_container, err);
 	if (r < 0)
 		return r;
+	r = state_check_reachable(ret_container->record, context->proc, err);
+	if (r < 0 && r != -EXDEV)
+		return r;
+	if (r < 0) {
+		/* its number would be that of another process here */
+		ret_container->pid = 0;
+		trace_warning("%s; the status is the last one known", err->text);
+		error_ignore(err, "what was recorded is still of use");
+	}
 	state_name_owner(ret_container->record, context->arena);
 	return 0;
 }

@@ -162,6 +162,9 @@ int start_container(struct verb_context *context, const char *id, bool attended,
 	r = state_read(&dir, context->arena, &record, err);
 	if (r < 0)
 		return r;
+	r = state_check_reachable(record, context->proc, err);
+	if (r < 0)
+		return r;
 	connection = connect_init(context, &dir, record, err);
 	if (connection < 0)
 		return connection;

@@ -85,7 +85,7 @@ struct verb_container {
 	bool recorded; /* false: a directory without a record, and @record holds nothing but the id */
 	struct state_record *record; /* never NULL */
 	enum state_status status;
-	pid_t pid; /* of init; 0 when stopped */
+	pid_t pid; /* of init; 0 when stopped, or recorded in another pid namespace */
 };
 
 /* Looks at one container. ENOENT: "container does not exist". Works at any moment, also while it is

@@ -413,6 +413,32 @@ static void test_identity(void **state)
 	assert_int_equal(state_open_process(&other, f->proc), -ESRCH);
 }
 
+/* A number of another pid namespace proves nothing: such a process is neither found nor taken for dead. */
+static void test_other_pid_namespace(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
+	struct state_record record = sample("c", STATE_CREATING), *stale = NULL;
+
+	record.holder = dead_identity(f);
+	assert_int_not_equal(record.holder.pid_ns, 0);
+	assert_int_equal(state_check_reachable(&record, f->proc, &f->err), 0);
+	record.holder.pid_ns++;
+	assert_int_equal(state_open_process(&record.holder, f->proc), -EXDEV);
+	assert_true(state_alive(&record.holder, f->proc));
+	assert_int_equal(state_check_reachable(&record, f->proc, &f->err), -EXDEV);
+	assert_non_null(
+		strstr(f->err.text, "container c was recorded in another pid namespace"));
+	f->err = ERROR_INIT;
+	make_container(f, &record);
+	assert_int_equal(state_claim(&f->store, "c", f->arena, &dir, &stale, &f->err), -EEXIST);
+	assert_non_null(strstr(f->err.text, "another pid namespace"));
+	f->err = ERROR_INIT;
+	/* what is not there yet has no namespace */
+	record.holder = (struct state_identity){ 0 };
+	assert_int_equal(state_check_reachable(&record, f->proc, &f->err), 0);
+}
+
 static void test_zombie(void **state)
 {
 	struct fixture *f = *state;
@@ -545,6 +571,7 @@ int main(void)
 		CASE(test_record),
 		CASE(test_unreadable_records),
 		CASE(test_identity),
+		CASE(test_other_pid_namespace),
 		CASE(test_zombie),
 		CASE(test_start_socket),
 		CASE(test_list),
