@@ -125,9 +125,10 @@ int channel_receive(int channel, struct channel_message *message)
 	parts[1] = (struct iovec){ .iov_base = text, .iov_len = (size_t)length };
 	packet.msg_control = control.space;
 	packet.msg_controllen = sizeof control.space;
+	/* the peer may leave, as above, just before the packet is taken */
 	do
 		n = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	message->fd = take_fd(&packet);

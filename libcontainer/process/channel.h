@@ -16,10 +16,11 @@ enum channel_type {
 	CHANNEL_TREE_READY, /* the root is assembled: time for the hooks */
 	CHANNEL_TERMINAL, /* descriptor: the pty's master; value: its number */
 	CHANNEL_STANDING, /* all is set up but what start does */
+	CHANNEL_EXECUTING, /* on the start socket: the hooks have run; what ends it now is execve */
 	/* to the container's side */
 	CHANNEL_GO, /* ids are mapped, sources are ready */
-	CHANNEL_HOOKS, /* prestart and createRuntime have run; text: state for createContainer hooks */
-	CHANNEL_STATE, /* text: state for startContainer hooks */
+	CHANNEL_HOOKS, /* prestart and createRuntime have run; descriptor: state for createContainer hooks */
+	CHANNEL_STATE, /* descriptor: state for startContainer hooks */
 	CHANNEL_COMMIT, /* the container is recorded: wait for start */
 	CHANNEL_START, /* on the start socket; value: CHANNEL_VERSION */
 };

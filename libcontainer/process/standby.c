@@ -1,7 +1,7 @@
 /* The start barrier. The container is complete; its init waits on the start socket, whose listening end only it
  * holds. A connection that says nothing is a look at the state; one that says start is the start: the
  * listening end closes at once, so that whoever looks or starts now is refused. Success reaches start as
- * the end of file that close-on-exec makes of execve. Under the filter only seccomp's followers run: capset
+ * the end of file that close-on-exec makes of execve, after a word that it is next. Under the filter only seccomp's followers run: capset
  * where no_new_privs is off (its permitted CAP_SYS_ADMIN has to go), then execve, or write and exit. */
 #include "process/stages.h"
 
@@ -119,6 +119,16 @@ static int confine(struct init_context *context, struct error *err)
 	return confine_capabilities(&plan->capabilities, err);
 }
 
+/* Without this word, start would take an init that is killed in a hook for one that has executed its program:
+ * either ends the connection. A start that is gone itself changes nothing. */
+static int announce_execution(struct init_context *context, struct error *err)
+{
+	int r = channel_send(context->connection, CHANNEL_EXECUTING, 0, NULL, -1);
+
+	return r < 0 && r != -EPIPE && r != -ECONNRESET ? error_errno(err, -r, "send to start")
+							: 0;
+}
+
 int standby_run(struct init_context *context, struct error *err)
 {
 	const struct plan_process *plan = &context->plan->process;
@@ -140,6 +150,9 @@ int standby_run(struct init_context *context, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "close_range");
 	r = limits_set(plan, err);
+	if (r < 0)
+		return r;
+	r = announce_execution(context, err);
 	if (r < 0)
 		return r;
 	r = confine(context, err);

@@ -39,6 +39,7 @@ static int check_status(const struct state_record *record, enum state_status sta
 static int tell_init(int connection, struct error *err)
 {
 	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	bool executing = false;
 	int r;
 
 	r = channel_send(connection, CHANNEL_START, CHANNEL_VERSION, NULL, -1);
@@ -46,12 +47,18 @@ static int tell_init(int connection, struct error *err)
 		return error_errno(err, -r, "tell init to start");
 	for (;;) {
 		r = channel_receive(connection, &message);
+		if (r == 0 && !executing)
+			return error_set(err, ESRCH,
+					 "the container was killed before its program was "
+					 "executed");
 		if (r == 0)
 			return 0;
 		if (r < 0)
 			return error_errno(err, -r, "hear from init");
 		if (message.type == CHANNEL_ERROR)
 			return error_set(err, message.value, "%s", message.text);
+		if (message.type == CHANNEL_EXECUTING)
+			executing = true;
 	}
 }
 
