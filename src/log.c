@@ -56,23 +56,26 @@ static void name_time(char *text, size_t size)
 	snprintf(text, size, "%sZ", date);
 }
 
-/* @text as a quoted word: quotes, backslashes and control characters are escaped as Go does. */
+/* @text as a quoted word: quotes, backslashes, control characters and what is no UTF-8 are escaped as Go does. */
 static void quote(FILE *file, const char *text)
 {
-	const unsigned char *p;
+	size_t left = strlen(text), step;
 
 	fputc('"', file);
-	for (p = (const unsigned char *)text; *p; p++)
-		if (*p == '"' || *p == '\\')
-			fprintf(file, "\\%c", *p);
-		else if (*p == '\n')
+	for (; left > 0; text += step, left -= step) {
+		step = json_utf8_length(text, left);
+		if (*text == '"' || *text == '\\')
+			fprintf(file, "\\%c", *text);
+		else if (*text == '\n')
 			fputs("\\n", file);
-		else if (*p == '\t')
+		else if (*text == '\t')
 			fputs("\\t", file);
-		else if (*p < 0x20 || *p == 0x7f)
-			fprintf(file, "\\x%02x", *p);
+		else if (step == 0 || (unsigned char)*text < 0x20 || *text == 0x7f)
+			fprintf(file, "\\x%02x", (unsigned char)*text);
 		else
-			fputc(*p, file);
+			fwrite(text, 1, step, file);
+		step += step == 0;
+	}
 	fputc('"', file);
 }
 

@@ -105,15 +105,23 @@ int process_reset_affinity(void)
 	return result(syscall(__NR_sched_setaffinity, 0, sizeof every, every));
 }
 
-int process_wait(int pidfd, int *ret_status)
+int process_wait_signal(int pidfd, int *ret_status, int *ret_signal)
 {
 	siginfo_t info = { 0 };
 
 	while (waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED) < 0)
 		if (errno != EINTR)
 			return -errno;
-	*ret_status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	*ret_signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	*ret_status = *ret_signal ? 128 + *ret_signal : info.si_status;
 	return 0;
+}
+
+int process_wait(int pidfd, int *ret_status)
+{
+	int signal;
+
+	return process_wait_signal(pidfd, ret_status, &signal);
 }
 
 int process_wait_end(int pidfd, int timeout_ms)

@@ -41,6 +41,10 @@ int process_reset_affinity(void) _must_check_;
  * @ret_status: 0-255 for an exit, 128 + signal for a death by signal. */
 int process_wait(int pidfd, int *ret_status) _must_check_;
 
+/* The same, for who has to tell an exit with a status above 128 from a death by signal.
+ * @ret_signal: the signal, or 0 for an exit. */
+int process_wait_signal(int pidfd, int *ret_status, int *ret_signal) _must_check_;
+
 /* Waits until the process that @pidfd names has ended; it need not be a child.
  * @timeout_ms: -1 for ever. Returns 0, or -ETIMEDOUT. */
 int process_wait_end(int pidfd, int timeout_ms) _must_check_;

@@ -41,7 +41,7 @@ static void cleanup_running(struct running_hook *hook)
 	cleanup_fd(&hook->errors.fd);
 }
 
-static int state_input(const char *state, struct error *err)
+int hook_state_file(const char *state, struct error *err)
 {
 	_cleanup_fd_ int fd = -1;
 	int r;
@@ -111,7 +111,7 @@ static int spawn_hook(const struct hook_run *run, const struct spec_hook *hook,
 	_cleanup_fd_ int input = -1, out = -1, errors = -1;
 	int pipes[2];
 
-	input = state_input(run->state, err);
+	input = hook_state_file(run->state, err);
 	if (input < 0)
 		return input;
 	if (pipe2(pipes, O_CLOEXEC) < 0)
@@ -160,6 +160,7 @@ static int64_t now_ms(void)
 static int follow_hook(struct running_hook *hook, int64_t deadline_ms, struct error *err)
 {
 	struct pollfd pollers[3];
+	bool ended = false;
 	int64_t left = -1;
 	int r;
 
@@ -184,8 +185,11 @@ static int follow_hook(struct running_hook *hook, int64_t deadline_ms, struct er
 		if (pollers[0].revents && !pollers[1].revents && !pollers[2].revents)
 			return 0;
 		if (pollers[0].revents) {
-			/* ended: only what it has written already is still of interest */
-			deadline_ms = now_ms() + 20;
+			/* Ended: only what it has written already is still of interest. Once, because what it
+			 * left behind may write for ever. */
+			if (!ended)
+				deadline_ms = now_ms() + 20;
+			ended = true;
 			if (!(pollers[1].revents & POLLIN) && !(pollers[2].revents & POLLIN))
 				return 0;
 		}
@@ -199,18 +203,23 @@ static void trim(struct capture *capture)
 		capture->text[--capture->length] = '\0';
 }
 
-static int judge(const char *kind, size_t index, struct running_hook *hook, int status,
-		 struct error *err)
+/* Waits for the end of a hook that is as good as over, and says how it went. */
+static int judge(const char *kind, size_t index, struct running_hook *hook, struct error *err)
 {
+	int status, signal, r;
+
+	r = process_wait_signal(hook->pidfd, &status, &signal);
+	if (r < 0)
+		return error_errno(err, -r, "error running %s hook #%zu: wait", kind, index);
 	if (status == 0)
 		return 0;
 	trim(&hook->out);
 	trim(&hook->errors);
-	if (status > 128)
+	if (signal)
 		return error_set(
 			err, ECANCELED,
 			"error running %s hook #%zu: signal: %d, stdout: %s, stderr: %s", kind,
-			index, status - 128, hook->out.text, hook->errors.text);
+			index, signal, hook->out.text, hook->errors.text);
 	return error_set(err, ECANCELED,
 			 "error running %s hook #%zu: exit status %d, stdout: %s, stderr: %s",
 			 kind, index, status, hook->out.text, hook->errors.text);
@@ -246,11 +255,7 @@ static int run_one(const struct hook_run *run, size_t index, struct error *err)
 				  run->kind, index, spec->path, (long long)spec->timeout.value);
 		return -err->code;
 	}
-	r = process_wait(hook.pidfd, &status);
-	if (r < 0)
-		return error_errno(err, -r, "error running %s hook #%zu: wait", run->kind,
-				   index);
-	return judge(run->kind, index, &hook, status, err);
+	return judge(run->kind, index, &hook, err);
 }
 
 int hooks_run(const struct hook_run *run, struct error *err)

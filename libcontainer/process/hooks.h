@@ -22,6 +22,10 @@ struct hook_run {
 	bool only_warn;
 };
 
+/* Writes the state into a memory file, read from its beginning: annotations may make it larger than a pipe or a
+ * message holds. Returns its descriptor. */
+int hook_state_file(const char *state, struct error *err) _must_check_;
+
 /* Runs the hooks one after the other. A hook that does not end within its timeout is killed with its whole
  * process group; so is a running hook when the caller dies.
  * Errors: EINTR-free; the text is `error running KIND hook #N: exit status S, stdout: ..., stderr: ...`. */

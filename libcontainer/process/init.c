@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/json.h"
 #include "base/trace.h"
 #include "confine/confine.h"
 #include "kernel/process.h"
@@ -84,13 +86,29 @@ static int stage_root(struct init_context *context, struct error *err)
 	return context->root < 0 ? context->root : 0;
 }
 
+/* The state for hooks, from the parent. */
+static int await_state(struct init_context *context, enum channel_type type, char **ret_state,
+		       struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	ssize_t n;
+	int r;
+
+	r = await(context, type, &message, err);
+	if (r < 0)
+		return r;
+	n = fd_read_all(message.fd, JSON_SIZE_MAX, "the hooks' state", context->arena,
+			ret_state, err);
+	return n < 0 ? (int)n : 0;
+}
+
 /* prestart and createRuntime run in the parent while this process waits; createContainer runs here, where the
  * host's paths still resolve and the container's namespaces are in force. */
 static int stage_hooks(struct init_context *context, struct error *err)
 {
 	const struct spec_hooks *hooks = context->plan->hooks;
-	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
 	struct hook_run run = { .kind = "createContainer" };
+	char *state;
 	int r;
 
 	if (!hooks)
@@ -98,20 +116,16 @@ static int stage_hooks(struct init_context *context, struct error *err)
 	r = tell(context, CHANNEL_TREE_READY, err);
 	if (r < 0)
 		return r;
-	r = await(context, CHANNEL_HOOKS, &message, err);
+	r = await_state(context, CHANNEL_HOOKS, &state, err);
 	if (r < 0)
 		return r;
 	run.n_hooks = hooks->n_create_container;
 	run.hooks = hooks->create_container;
-	run.state = message.text;
+	run.state = state;
 	r = hooks_run(&run, err);
 	if (r < 0)
 		return r;
-	r = await(context, CHANNEL_STATE, &message, err);
-	if (r < 0)
-		return r;
-	context->hook_state = steal_pointer(message.text);
-	return 0;
+	return await_state(context, CHANNEL_STATE, &context->hook_state, err);
 }
 
 static int stage_finish_root(struct init_context *context, struct error *err)

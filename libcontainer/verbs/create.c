@@ -235,12 +235,11 @@ static int spawn_child(struct creation *c, struct error *err)
 }
 
 /* An init that is gone is no error here: what it said last is read next. */
-static int send_to_init(struct creation *c, enum channel_type type, const char *text,
-			struct error *err)
+static int send_to_init(struct creation *c, enum channel_type type, int fd, struct error *err)
 {
 	int r;
 
-	r = channel_send(c->created.child.channel, type, 0, text, -1);
+	r = channel_send(c->created.child.channel, type, 0, NULL, fd);
 	return r < 0 && r != -EPIPE && r != -ECONNRESET ? error_errno(err, -r, "send to init")
 							: 0;
 }
@@ -276,7 +275,7 @@ static int map_ids(struct creation *c, struct error *err)
 	r = rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
 	if (r < 0 || !plan->new_userns)
 		return r;
-	return send_to_init(c, CHANNEL_GO, NULL, err);
+	return send_to_init(c, CHANNEL_GO, -1, err);
 }
 
 static int print_state(struct creation *c, enum state_status status, pid_t pid,
@@ -292,6 +291,7 @@ static int send_state(struct creation *c, enum channel_type type, enum state_sta
 		      pid_t pid, struct error *err)
 {
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	_cleanup_fd_ int file = -1;
 	const char *text;
 	int r;
 
@@ -300,7 +300,10 @@ static int send_state(struct creation *c, enum channel_type type, enum state_sta
 	r = print_state(c, status, pid, writer, &text, err);
 	if (r < 0)
 		return r;
-	return send_to_init(c, type, text, err);
+	file = hook_state_file(text, err);
+	if (file < 0)
+		return file;
+	return send_to_init(c, type, file, err);
 }
 
 static int run_runtime_hooks(struct creation *c, struct error *err)
