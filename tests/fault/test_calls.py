@@ -15,6 +15,10 @@ import console
 import faults
 from tare import promise, user_namespace
 
+pytestmark = pytest.mark.skipif(
+    "ASAN_OPTIONS" in os.environ,
+    reason="sanitizer: its runtime makes calls of its own and does not survive their failure")
+
 COMPLETE = bool(os.environ.get("TARE_FAULT_COMPLETE"))
 STRIDE = 1 if COMPLETE else 5
 

@@ -14,6 +14,10 @@ def only_tare(runtime):
     if not runtime.is_tare:
         pytest.skip("measures tare")
 
+pytestmark = pytest.mark.skipif(
+    "ASAN_OPTIONS" in os.environ,
+    reason="sanitizer: the times and system calls of an instrumented build are not the product's")
+
 
 def bench(runtime, *words):
     return subprocess.run([sys.executable, f"{TOP}/tests/bench/bench", "--tare", runtime.path,

@@ -247,15 +247,21 @@ def test_large_output_to_a_slow_reader(runtime):
 
 def test_last_output_to_a_reader_who_comes_late(runtime):
     """The container has ended; what it wrote still waits for its reader."""
-    container = shell(runtime, "head -c 72000 /dev/zero | tr '\\0' x; exit 5")
+    ours, theirs = os.pipe()
+    # what a pipe holds depends on how many its user has open (pipe(7)): the least
+    room = fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+    length = room + 6464
+    container = shell(runtime, f"head -c {length} /dev/zero | tr '\\0' x; exit 5")
     container.config["process"]["terminal"] = True
     container.write()
-    with runtime.popen("run", "--bundle", container.bundle, container.id, stdout=subprocess.PIPE,
-                       stdin=subprocess.DEVNULL) as process:
+    with os.fdopen(ours, "rb") as output, \
+            runtime.popen("run", "--bundle", container.bundle, container.id, stdout=theirs,
+                          stdin=subprocess.DEVNULL) as process:
+        os.close(theirs)
         await_status(container, "stopped")
         time.sleep(0.3)
         assert process.poll() is None
-        assert len(process.stdout.read()) == 72000
+        assert len(output.read()) == length
         assert process.wait(10) == 5
 
 

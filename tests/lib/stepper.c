@@ -643,6 +643,19 @@ static void parse(int argc, char **argv)
 		usage();
 }
 
+/* The leak sanitizer traces its own process at the end, which cannot be traced twice. */
+static void without_leak_check(void)
+{
+	const char *given = getenv("ASAN_OPTIONS");
+	char options[1024];
+
+	if (!given)
+		return;
+	snprintf(options, sizeof options, "%s:detect_leaks=0", given);
+	setenv("ASAN_OPTIONS", options, 1);
+}
+
+
 int main(int argc, char **argv)
 {
 	long how = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
@@ -662,6 +675,7 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (read(gate[0], &byte, 1) != 1)
 			_exit(125);
+		without_leak_check();
 		execvp(argv[optind], argv + optind);
 		_exit(127);
 	}
