@@ -655,7 +655,6 @@ static void without_leak_check(void)
 	setenv("ASAN_OPTIONS", options, 1);
 }
 
-
 int main(int argc, char **argv)
 {
 	long how = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
