@@ -59,9 +59,10 @@ struct plan_namespaces {
 	/* The clone3() flags of the new ones; time is not among them: the child unshares it, because its
 	 * offsets can only be written before a process is in it. */
 	uint64_t clone_flags;
-	/* Those that the init unshares itself after it became root of its user namespace: a new ipc
+	/* Those that the init unshares itself, after it became root of its user namespace: a new ipc
 	 * namespace's message queue file system belongs to whoever makes it (ipc/mqueue.c takes the
-	 * maker's fsuid), and at the clone that is still a user that is not mapped. */
+	 * maker's fsuid), and at the clone that is still a user that is not mapped. And the mount
+	 * namespace with PLAN_DETACHED: the host's mounts are copied while the tree is assembled. */
 	uint64_t unshare_flags;
 	/* An intermediate process joins namespaces and then clones the init with CLONE_PARENT: when a user
 	 * namespace is joined, which must be entered before the others are made, so that they belong to it;
@@ -172,6 +173,14 @@ struct plan_op {
 	struct plan_device device;
 };
 
+/* Where the operations are performed. */
+enum plan_place {
+	/* In the container's side, in its own mount namespace, with the root attached: the reference. */
+	PLAN_ATTACHED,
+	/* In the caller, on a tree that is attached nowhere, while the container's side prepares itself. */
+	PLAN_DETACHED,
+};
+
 struct plan_rootfs {
 	const char *path; /* absolute: the bundle's root.path */
 	bool readonly;
@@ -185,6 +194,10 @@ struct plan_rootfs {
 	bool root_propagation_recursive; /* the r-forms of linux.rootfsPropagation */
 	bool in_userns; /* the mount namespace belongs to the container's user namespace */
 	const char *mount_label; /* linux.mountLabel */
+	enum plan_place place;
+	/* With PLAN_DETACHED: how many of the operations, from the first on, are performed outside. The
+	 * others need the container's side (its pid namespace, mount(2), its memory limit). */
+	size_t n_outside;
 	size_t n_ops; /* mounts, devices and links, in order: before the hooks */
 	const struct plan_op *ops;
 	size_t n_finish; /* seals, masks, read-only paths: after the hooks, before the root is entered */
@@ -305,6 +318,10 @@ struct plan {
 int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 	       const struct plan_options *options, struct arena *arena,
 	       const struct plan **ret_plan, struct error *err) _must_check_;
+
+/* The namespace that the new file system of @op shows, which is that of whoever opens its context (procfs:
+ * the option pidns): an enum spec_namespace_type, or -1 when it shows none. */
+int plan_owner(const struct plan_op *op);
 
 /* Writes the plan as one JSON object, for `tare plan` and the golden tests. */
 void plan_print(const struct plan *plan, struct json_writer *writer);

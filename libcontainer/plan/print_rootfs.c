@@ -213,6 +213,10 @@ void plan_print_rootfs(const struct plan_rootfs *rootfs, struct json_writer *wri
 	json_key_string(writer, "path", rootfs->path);
 	plan_print_true(writer, "readonly", rootfs->readonly);
 	json_key_string(writer, "mountNamespace", mode_name(rootfs->mount_ns));
+	json_key_string(writer, "place",
+			rootfs->place == PLAN_DETACHED ? "detached" : "attached");
+	if (rootfs->place == PLAN_DETACHED)
+		json_key_uint(writer, "opsOutside", rootfs->n_outside);
 	plan_print_true(writer, "noPivot", rootfs->no_pivot);
 	plan_print_true(writer, "hooksSeeHostTree", rootfs->hooks_see_host_tree);
 	print_propagation(writer, "hostPropagation", rootfs->host_propagation);

@@ -85,5 +85,6 @@ int plan_rootfs(const struct plan_builder *b, struct error *err)
 	rootfs->n_finish = root.n_finish;
 	rootfs->finish = root.finish;
 	rootfs->n_opened = root.n_opened;
+	plan_place(b);
 	return r;
 }

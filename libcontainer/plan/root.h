@@ -43,5 +43,8 @@ int plan_masks(struct plan_root_builder *root, struct error *err) _must_check_;
 int plan_overlay_layers(const struct plan_builder *b, struct plan_op *op,
 			struct error *err) _must_check_;
 
+/* Decides where the finished lists of operations are performed. */
+void plan_place(const struct plan_builder *b);
+
 /* Whether @path is @above or below it; both cleaned and absolute. */
 bool plan_path_within(const char *path, const char *above);

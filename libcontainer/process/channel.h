@@ -18,7 +18,9 @@ enum channel_type {
 	CHANNEL_STANDING, /* all is set up but what start does */
 	CHANNEL_EXECUTING, /* on the start socket: the hooks have run; what ends it now is execve */
 	/* to the container's side */
-	CHANNEL_GO, /* ids are mapped, sources are ready */
+	/* ids are mapped, sources are ready; or the root is assembled outside (its descriptor, or none:
+	 * then the init assembles it) */
+	CHANNEL_GO,
 	CHANNEL_HOOKS, /* prestart and createRuntime have run; descriptor: state for createContainer hooks */
 	CHANNEL_STATE, /* descriptor: state for startContainer hooks */
 	CHANNEL_COMMIT, /* the container is recorded: wait for start */

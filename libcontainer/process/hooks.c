@@ -68,7 +68,7 @@ static _Noreturn void fail_hook(int errors, const struct error *err, int status)
 }
 
 static _Noreturn void execute_hook(const struct hook_run *run, const struct spec_hook *hook,
-				   const int streams[3])
+				   const int streams[3], pid_t parent)
 {
 	static char *const nothing[] = { NULL };
 	struct error err = ERROR_INIT;
@@ -90,6 +90,8 @@ static _Noreturn void execute_hook(const struct hook_run *run, const struct spec
 		fail_hook(2, &err, 126);
 	/* after every change of identity, which would clear it */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it died before the signal was asked for */
+		_exit(1);
 	r = process_close_from(3);
 	if (r < 0) {
 		error_errno(&err, -r, "close_range");
@@ -109,6 +111,7 @@ static int spawn_hook(const struct hook_run *run, const struct spec_hook *hook,
 		      struct running_hook *running, struct error *err)
 {
 	_cleanup_fd_ int input = -1, out = -1, errors = -1;
+	const pid_t parent = getpid();
 	int pipes[2];
 
 	input = hook_state_file(run->state, err);
@@ -126,7 +129,7 @@ static int spawn_hook(const struct hook_run *run, const struct spec_hook *hook,
 	if (running->pid < 0)
 		return error_errno(err, -running->pid, "clone3");
 	if (running->pid == 0)
-		execute_hook(run, hook, (const int[3]){ input, out, errors });
+		execute_hook(run, hook, (const int[3]){ input, out, errors }, parent);
 	return 0;
 }
 

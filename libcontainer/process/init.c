@@ -79,9 +79,32 @@ static int stage_keyring(struct init_context *context, struct error *err)
 	return confine_keyring(context->plan->process.keyring, err);
 }
 
+/* Takes over the tree that the parent has assembled meanwhile. When there is none, because the parent could
+ * not do its part, this process does all of it. */
+static int take_root(struct init_context *context, struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	const struct plan_rootfs *plan = &context->plan->rootfs;
+	int r;
+
+	r = rootfs_prepare_to_take(plan, err);
+	if (r < 0)
+		return r;
+	r = await(context, CHANNEL_GO, &message, err);
+	if (r < 0)
+		return r;
+	if (message.fd < 0)
+		return rootfs_assemble(plan, context->sources, err);
+	return rootfs_take(plan, context->sources, steal_fd(&message.fd), err);
+}
+
 static int stage_root(struct init_context *context, struct error *err)
 {
 	umask(0);
+	if (context->plan->rootfs.place == PLAN_DETACHED) {
+		context->root = take_root(context, err);
+		return context->root < 0 ? context->root : 0;
+	}
 	context->root = rootfs_assemble(&context->plan->rootfs, context->sources, err);
 	return context->root < 0 ? context->root : 0;
 }
@@ -186,6 +209,7 @@ static const struct {
 	{ "setting the time offsets", stage_time_offsets },
 	{ "waiting for the id maps", stage_wait_for_ids },
 	{ "becoming root of the user namespace", stage_become_root },
+	{ "making late namespaces", stage_late_namespaces },
 	{ "making the session", stage_session },
 	{ "making the session keyring", stage_keyring },
 	{ "bringing the loopback up", stage_loopback },

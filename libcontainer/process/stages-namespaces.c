@@ -54,7 +54,6 @@ int stage_time_offsets(struct init_context *context, struct error *err)
 int stage_become_root(struct init_context *context, struct error *err)
 {
 	const struct plan_namespaces *plan = &context->plan->namespaces;
-	int r;
 
 	if (!plan->in_userns)
 		return 0;
@@ -71,12 +70,18 @@ int stage_become_root(struct init_context *context, struct error *err)
 	if (setresuid(0, 0, 0) < 0)
 		return error_errno(err, errno, "setresuid (is user 0 mapped?)");
 	init_guard();
-	if (plan->unshare_flags) {
-		r = process_unshare((int)plan->unshare_flags);
-		if (r < 0)
-			return error_errno(err, -r, "unshare namespaces");
-	}
 	return 0;
+}
+
+int stage_late_namespaces(struct init_context *context, struct error *err)
+{
+	const struct plan_namespaces *plan = &context->plan->namespaces;
+	int r;
+
+	if (!plan->unshare_flags)
+		return 0;
+	r = process_unshare((int)plan->unshare_flags);
+	return r < 0 ? error_errno(err, -r, "unshare namespaces") : 0;
 }
 
 int stage_loopback(struct init_context *context, struct error *err)

@@ -8,6 +8,7 @@
 int stage_join_namespaces(struct init_context *context, struct error *err) _must_check_;
 int stage_time_offsets(struct init_context *context, struct error *err) _must_check_;
 int stage_become_root(struct init_context *context, struct error *err) _must_check_;
+int stage_late_namespaces(struct init_context *context, struct error *err) _must_check_;
 int stage_loopback(struct init_context *context, struct error *err) _must_check_;
 int stage_hostname(struct init_context *context, struct error *err) _must_check_;
 int stage_sysctl(struct init_context *context, struct error *err) _must_check_;

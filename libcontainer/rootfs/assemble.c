@@ -1,6 +1,6 @@
 /* The assembly: opens the root and performs the plan's operations on it, in order. From the moment the
  * root's descriptor exists, everything goes through it: no working directory and no path of the host
- * plays a part, so the same functions work on a tree that is attached nowhere.
+ * plays a part, so the same functions work on a tree that is attached nowhere (outside.c).
  * A clone of the root's mount is attached over root.path, because pivot_root(2) wants a mount whose
  * parent is not shared; in a mount namespace that is not the container's own the clone stays detached,
  * so that nothing is ever mounted on the host. */
@@ -54,14 +54,14 @@ static int perform(struct assembly *assembly, const struct plan_op *op, struct e
 	return error_set(err, EINVAL, "unknown kind of operation %d", (int)op->kind);
 }
 
-static int perform_all(struct assembly *assembly, const struct plan_op *ops, size_t n,
-		       struct error *err)
+int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_t from,
+		     size_t to, struct error *err)
 {
 	_cleanup_(restore_umask) __attribute__((unused)) mode_t mask = umask(0);
 	size_t i;
 	int r;
 
-	for (i = 0; i < n; i++) {
+	for (i = from; i < to; i++) {
 		assembly->index = i;
 		r = perform(assembly, &ops[i], err);
 		if (r < 0)
@@ -100,7 +100,7 @@ static void hint_search(const char *path, struct error *err)
 	}
 }
 
-static int open_root(const struct plan_rootfs *plan, struct error *err)
+int assembly_open_root(const struct plan_rootfs *plan, struct error *err)
 {
 	int fd = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -123,18 +123,19 @@ static uint64_t own_propagation(const struct plan_rootfs *plan)
 		       : MS_SLAVE;
 }
 
-/* Returns the root of the container's tree: a clone of the mount at root.path. */
-static int make_tree(const struct plan_rootfs *plan, struct error *err)
+int assembly_part_from_host(const struct plan_rootfs *plan, struct error *err)
+{
+	int r = mountfd_setattr_path("/", 1, 0, 0, own_propagation(plan));
+
+	return r < 0 ? op_failed(err, -r, "change the propagation of \"/\"") : 0;
+}
+
+int assembly_clone_root(const struct plan_rootfs *plan, int *ret_at, struct error *err)
 {
 	_cleanup_fd_ int at = -1, tree = -1;
 	int r;
 
-	if (plan->mount_ns == PLAN_NS_NEW) {
-		r = mountfd_setattr_path("/", 1, 0, 0, own_propagation(plan));
-		if (r < 0)
-			return op_failed(err, -r, "change the propagation of \"/\"");
-	}
-	at = open_root(plan, err);
+	at = assembly_open_root(plan, err);
 	if (at < 0)
 		return at;
 	tree = mountfd_open_tree(at, "",
@@ -144,6 +145,24 @@ static int make_tree(const struct plan_rootfs *plan, struct error *err)
 	r = mountfd_setattr(tree, 1, 0, 0, own_propagation(plan), -1);
 	if (r < 0)
 		return op_failed(err, -r, "change the propagation of the root");
+	*ret_at = steal_fd(&at);
+	return steal_fd(&tree);
+}
+
+/* Returns the root of the container's tree: a clone of the mount at root.path. */
+static int make_tree(const struct plan_rootfs *plan, struct error *err)
+{
+	_cleanup_fd_ int at = -1, tree = -1;
+	int r;
+
+	if (plan->mount_ns == PLAN_NS_NEW) {
+		r = assembly_part_from_host(plan, err);
+		if (r < 0)
+			return r;
+	}
+	tree = assembly_clone_root(plan, &at, err);
+	if (tree < 0)
+		return tree;
 	if (plan->mount_ns == PLAN_NS_NEW) {
 		r = mountfd_attach(tree, at);
 		if (r < 0)
@@ -155,13 +174,7 @@ static int make_tree(const struct plan_rootfs *plan, struct error *err)
 int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
 		    struct error *err)
 {
-	struct assembly assembly = {
-		.plan = plan,
-		.sources = sources,
-		.null_mask = -1,
-		.owned_null = -1,
-		.directory_mask = -1,
-	};
+	struct assembly assembly = ASSEMBLY_INIT(plan, sources);
 	_cleanup_fd_ int root = -1;
 	int r;
 
@@ -169,24 +182,18 @@ int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources 
 	if (root < 0)
 		return root;
 	assembly.root = root;
-	r = perform_all(&assembly, plan->ops, plan->n_ops, err);
+	r = assembly_perform(&assembly, plan->ops, 0, plan->n_ops, err);
 	return r < 0 ? r : steal_fd(&root);
 }
 
 int rootfs_finish(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
 		  int root, struct error *err)
 {
-	struct assembly assembly = {
-		.plan = plan,
-		.sources = sources,
-		.root = root,
-		.null_mask = -1,
-		.owned_null = -1,
-		.directory_mask = -1,
-	};
+	struct assembly assembly = ASSEMBLY_INIT(plan, sources);
 	int r;
 
-	r = perform_all(&assembly, plan->finish, plan->n_finish, err);
+	assembly.root = root;
+	r = assembly_perform(&assembly, plan->finish, 0, plan->n_finish, err);
 	cleanup_fd(&assembly.owned_null);
 	cleanup_fd(&assembly.directory_mask);
 	return r;

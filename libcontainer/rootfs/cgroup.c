@@ -68,10 +68,12 @@ static int bind_own(struct assembly *assembly, const struct plan_op *op, int *re
 		.propagation = op->attributes.propagation,
 		.propagation_recursive = op->attributes.propagation_recursive,
 	};
-	int mount = assembly->sources->cgroup, r;
+	int mount = assembly->sources->cgroup, from = mount, r;
 
-	if (assembly->cgroup_attached)
-		mount = *ret_own = mountfd_open_tree(mount, "",
+	if (mount < 0)
+		from = assembly->sources->cgroup_directory;
+	if (mount < 0 || assembly->cgroup_attached)
+		mount = *ret_own = mountfd_open_tree(from, "",
 						     TARE_OPEN_TREE_CLONE | AT_EMPTY_PATH);
 	if (mount < 0)
 		return op_failed(err, -mount, "clone the container's cgroup");
@@ -82,24 +84,46 @@ static int bind_own(struct assembly *assembly, const struct plan_op *op, int *re
 	return mount;
 }
 
+/* cgroup2 that shows the container's cgroup namespace. A failure to enter or leave that is none of the mount.
+ * @ret_mount: the mount, or why there is none (-errno, with a text). */
+static int make_in_owner(const struct assembly *assembly, const struct plan_op *op,
+			 int *ret_mount, struct error *err)
+{
+	_cleanup_fd_ int mount = -1;
+	int r;
+
+	r = owner_enter(assembly, op, err);
+	if (r < 0)
+		return r;
+	mount = make_cgroup2(op, err);
+	r = owner_leave(assembly, op, err);
+	if (r < 0)
+		return r;
+	*ret_mount = steal_fd(&mount);
+	return 0;
+}
+
 /* Makes the mount; borrowed from the sources when it is the caller's clone. */
 static int make_mount(struct assembly *assembly, const struct plan_op *op, int *ret_own,
 		      struct error *err)
 {
-	int r;
+	int mount, r;
 
 	if (op->opened < 0) {
-		r = make_cgroup2(op, err);
-		if (r >= 0) {
-			*ret_own = r;
-			return attributes_apply(r, &op->attributes, 0, err) < 0 ? -err->code
-										: r;
-		}
-		if (r != -EPERM && r != -EBUSY)
+		r = make_in_owner(assembly, op, &mount, err);
+		if (r < 0)
 			return r;
+		if (mount >= 0) {
+			*ret_own = mount;
+			r = attributes_apply(mount, &op->attributes, 0, err);
+			return r < 0 ? r : mount;
+		}
+		if (mount != -EPERM && mount != -EBUSY)
+			return mount;
 		error_ignore(err, "no right to mount cgroup2: the own cgroup is bound");
 	}
-	if (assembly->sources->cgroup >= 0)
+	if (assembly->sources->cgroup >= 0 ||
+	    (assembly->owners && assembly->sources->cgroup_directory >= 0))
 		return bind_own(assembly, op, ret_own, err);
 	trace_debug("\"%s\": neither cgroup2 nor the own cgroup can be mounted: an empty tmpfs",
 		    op->target);

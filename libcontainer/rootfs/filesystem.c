@@ -1,6 +1,6 @@
 /* New file systems: fsopen, fsconfig, fsmount, and the finished mount is moved onto its target by
  * descriptor. A superblock takes the namespaces of the process that creates it, which is why this runs
- * in the container's side. mount(2) is left for what the new calls can't say
+ * in the container's side, or enters the namespace that is to be shown (outside.c). mount(2) is left for what the new calls can't say
  * (filesystem-mount2.c): i_version, a long option, a kernel (or an emulation) that lacks them. */
 #include <errno.h>
 #include <stdio.h>
@@ -99,6 +99,21 @@ static int set_label(int context, const struct assembly *assembly, const struct 
 	return 0;
 }
 
+/* Outside: the pid namespace that a procfs shows, which else is the opener's (Linux 6.17). */
+static int set_pid_namespace(int context, const struct assembly *assembly,
+			     const struct plan_op *op, struct error *err)
+{
+	int r;
+
+	if (!assembly->owners || plan_owner(op) != SPEC_NAMESPACE_PID ||
+	    assembly->owners->theirs[SPEC_NAMESPACE_PID] < 0)
+		return 0;
+	r = mountfd_set_fd(context, "pidns", assembly->owners->theirs[SPEC_NAMESPACE_PID]);
+	if (r < 0)
+		return context_failed(context, -r, "set the option", "pidns", err);
+	return 0;
+}
+
 /* A tmpfs without mode= gets the mode of the directory that it covers, as engines expect. */
 static int set_mode(int context, const struct plan_op *op, int target, struct error *err)
 {
@@ -162,7 +177,9 @@ static int make_mount(const struct assembly *assembly, const struct plan_op *op,
 		if (r < 0)
 			return context_failed(context, -r, "set the option", "ro", err);
 	}
-	r = set_options(context, op, err);
+	r = set_pid_namespace(context, assembly, op, err);
+	if (r == 0)
+		r = set_options(context, op, err);
 	if (r == 0)
 		r = set_label(context, assembly, op, err);
 	if (r == 0)
@@ -178,6 +195,22 @@ static int make_mount(const struct assembly *assembly, const struct plan_op *op,
 	if (r < 0)
 		return create_failed(context, assembly, op, -r, err);
 	return r;
+}
+
+static int make_in_owner(const struct assembly *assembly, const struct plan_op *op, int covered,
+			 unsigned attributes, struct error *err)
+{
+	_cleanup_fd_ int mount = -1;
+	int r;
+
+	r = owner_enter(assembly, op, err);
+	if (r < 0)
+		return r;
+	mount = make_mount(assembly, op, covered, attributes, err);
+	r = owner_leave(assembly, op, err);
+	if (r < 0 || mount < 0)
+		return r < 0 ? r : mount;
+	return steal_fd(&mount);
 }
 
 /* What is done with the mount between its making and its attaching. */
@@ -222,8 +255,8 @@ int filesystem_perform(struct assembly *assembly, const struct plan_op *op, stru
 	if (op->iversion || has_long_option(op))
 		return filesystem_mount2(assembly, op, at, err);
 	/* what is copied up must be written first: read-only comes afterwards */
-	mount_fd = make_mount(assembly, op, created ? -1 : at,
-			      op->copy_up ? 0 : attributes_at_birth(&op->attributes), err);
+	mount_fd = make_in_owner(assembly, op, created ? -1 : at,
+				 op->copy_up ? 0 : attributes_at_birth(&op->attributes), err);
 	if ((mount_fd == -ENOSYS || mount_fd == -EOPNOTSUPP) && err->code == 0) {
 		trace_debug("\"%s\": no fsopen(2) for %s, using mount(2)", op->target,
 			    op->type);

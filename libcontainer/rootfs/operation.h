@@ -8,6 +8,7 @@
 struct assembly {
 	const struct plan_rootfs *plan;
 	const struct rootfs_sources *sources;
+	const struct rootfs_owners *owners; /* outside; NULL in the container's side */
 	int root; /* O_PATH, the root of the container's tree */
 	/* The first mask of each kind that was attached; later ones are clones of it. Borrowed from
 	 * sources, or owned (owned_null), or -1 while there is none. */
@@ -16,6 +17,31 @@ struct assembly {
 	/* The index of the operation in plan->ops, for sources->userns. */
 	size_t index;
 };
+#define ASSEMBLY_INIT(the_plan, the_sources)                                           \
+	(struct assembly)                                                              \
+	{                                                                              \
+		.plan = the_plan, .sources = the_sources, .root = -1, .null_mask = -1, \
+		.owned_null = -1, .directory_mask = -1,                                \
+	}
+
+/* assemble.c: the operations @from up to @to (not included) of @ops, in order. */
+int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_t from,
+		     size_t to, struct error *err) _must_check_;
+/* In a new mount namespace: what is mounted in it from here on does not reach the host. */
+int assembly_part_from_host(const struct plan_rootfs *plan, struct error *err) _must_check_;
+/* Opens root.path, O_PATH. */
+int assembly_open_root(const struct plan_rootfs *plan, struct error *err) _must_check_;
+/* A detached clone of all that is mounted at root.path and below. @ret_at: what was cloned, O_PATH.
+ * Returns the clone's descriptor. */
+int assembly_clone_root(const struct plan_rootfs *plan, int *ret_at,
+			struct error *err) _must_check_;
+
+/* outside.c: enters and leaves the namespace that the new file system of @op is to show, where that is not
+ * this process's own anyway. */
+int owner_enter(const struct assembly *assembly, const struct plan_op *op,
+		struct error *err) _must_check_;
+int owner_leave(const struct assembly *assembly, const struct plan_op *op,
+		struct error *err) _must_check_;
 
 /* Records a failed system call like error_errno(), with the kernel's word in the form that engines
  * match: its first letter is small ("no such file or directory"). Returns -code. */

@@ -1,7 +1,8 @@
 /* The root file system of a container: performs the plan's operations on a root descriptor. No path
  * below the root is ever used twice: each target is resolved once, by openat2(RESOLVE_IN_ROOT), missing
  * parts are made with mkdirat and mknodat component by component, and mounts are attached by descriptor
- * (security rule R-FD). This is the attached place: the container's side, in its own mount namespace. */
+ * (security rule R-FD). There are two places: attached, in the container's side and its own mount namespace;
+ * and detached, in the caller, on a tree that the container's side then takes over. */
 #pragma once
 
 #include "base/arena.h"
@@ -19,12 +20,13 @@ struct rootfs_sources {
 	int *userns; /* one an operation (index into plan->ops): for PLAN_IDMAP_*, else -1 */
 	int null_device; /* clone of /dev/null, verified to be character device 1:3; for masks */
 	int cgroup; /* clone of the container's own cgroup directory, for PLAN_OP_CGROUP by bind; -1 */
+	int cgroup_directory; /* that directory, borrowed: outside, a clone can be made when it is needed */
 };
 
-#define ROOTFS_SOURCES_INIT                     \
-	(struct rootfs_sources)                 \
-	{                                       \
-		.null_device = -1, .cgroup = -1 \
+#define ROOTFS_SOURCES_INIT                                             \
+	(struct rootfs_sources)                                         \
+	{                                                               \
+		.null_device = -1, .cgroup = -1, .cgroup_directory = -1 \
 	}
 
 /* Closes what is open in @sources. */
@@ -46,6 +48,37 @@ int rootfs_idmap_sources(const struct plan_rootfs *plan, const struct rootfs_sou
  * Returns an O_PATH descriptor of the container's root. */
 int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
 		    struct error *err) _must_check_;
+
+/* The namespaces that file systems made outside are to show, and the caller's own to return to: indexed by
+ * enum spec_namespace_type, -1 where the two are the same or no operation asks. */
+struct rootfs_owners {
+	int theirs[SPEC_NAMESPACE_TYPES], ours[SPEC_NAMESPACE_TYPES];
+};
+#define ROOTFS_OWNERS_INIT                                                     \
+	(struct rootfs_owners)                                                 \
+	{                                                                      \
+		.theirs = { [0 ... SPEC_NAMESPACE_TYPES - 1] = -1 }, .ours = { \
+			[0 ... SPEC_NAMESPACE_TYPES - 1] = -1                  \
+		}                                                              \
+	}
+void rootfs_owners_close(struct rootfs_owners *owners);
+
+/* In the caller, after the clone, with PLAN_DETACHED: performs the first plan->n_outside operations on a
+ * detached tree. Nothing of it is in any mount table; it vanishes with its descriptor.
+ * @ret_tree: -1 when this kernel can't mount on a detached tree, and nothing has been done. */
+int rootfs_assemble_outside(const struct plan_rootfs *plan,
+			    const struct rootfs_sources *sources,
+			    const struct rootfs_owners *owners, int *ret_tree,
+			    struct error *err) _must_check_;
+
+/* In the container's side, in its new mount namespace, before the tree comes: makes propagation what the
+ * plan says. */
+int rootfs_prepare_to_take(const struct plan_rootfs *plan, struct error *err) _must_check_;
+
+/* In the container's side: attaches @take_tree and performs the operations that were left.
+ * Returns @take_tree, the container's root. */
+int rootfs_take(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+		int take_tree, struct error *err) _must_check_;
 
 /* In the container's side, after the hooks: performs plan->finish (seals, read-only and masked paths,
  * the root read-only) on @root. */

@@ -130,6 +130,13 @@ static int open_one(const struct plan_op *op, size_t index, struct rootfs_source
 	return idmap_apply(fd, sources->userns[index], &op->idmap, err);
 }
 
+/* Outside, no clone is kept for the case that cgroup2 can't be mounted: it is made when it is needed. Dissolving
+ * one that is not used waits for a grace period of RCU. */
+static bool may_bind(const struct plan_rootfs *plan, const struct plan_op *op)
+{
+	return op->opened >= 0 || plan->place != PLAN_DETACHED;
+}
+
 /* The sources that are not of one operation: /dev/null for the masks, the own cgroup. */
 static int open_shared(const struct plan_rootfs *plan, int cgroup,
 		       struct rootfs_sources *sources, struct error *err)
@@ -140,7 +147,8 @@ static int open_shared(const struct plan_rootfs *plan, int cgroup,
 	for (i = 0; i < plan->n_finish; i++)
 		masks |= plan->finish[i].kind == PLAN_OP_MASKED_PATH;
 	for (i = 0; i < plan->n_ops; i++)
-		binds_cgroup |= plan->ops[i].kind == PLAN_OP_CGROUP;
+		binds_cgroup |= plan->ops[i].kind == PLAN_OP_CGROUP &&
+				may_bind(plan, &plan->ops[i]);
 	if (masks) {
 		sources->null_device = source_open_null(err);
 		if (sources->null_device == -EPERM)
@@ -178,6 +186,7 @@ int rootfs_open_sources(const struct plan_rootfs *plan, int cgroup, struct arena
 	sources.userns = unopened(arena, plan->n_ops);
 	if (!sources.fds || !sources.userns)
 		return error_oom(err);
+	sources.cgroup_directory = cgroup;
 	sources.n = plan->n_opened;
 	sources.n_userns = plan->n_ops;
 	for (i = 0; i < plan->n_ops; i++) {

@@ -20,6 +20,7 @@
 #include "process/channel.h"
 #include "process/handover.h"
 #include "process/hooks.h"
+#include "process/outside.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
 
@@ -228,10 +229,7 @@ static int spawn_child(struct creation *c, struct error *err)
 		return r;
 	/* from here on only the init can be started through the socket */
 	cleanup_fd(&c->listener);
-	r = state_identify(child->pid, child->pidfd, c->context->proc, &c->record.init, err);
-	if (r < 0)
-		return r;
-	return state_write(&c->dir, &c->record, err);
+	return 0;
 }
 
 /* An init that is gone is no error here: what it said last is read next. */
@@ -276,6 +274,32 @@ static int map_ids(struct creation *c, struct error *err)
 	if (r < 0 || !plan->new_userns)
 		return r;
 	return send_to_init(c, CHANNEL_GO, -1, err);
+}
+
+static int assemble_outside(struct creation *c, struct error *err)
+{
+	const struct outside outside = {
+		.plan = c->prepared.plan,
+		.sources = &c->sources,
+		.join = &c->join,
+		.child = &c->created.child,
+		.proc = c->context->proc,
+	};
+
+	if (c->prepared.plan->rootfs.place != PLAN_DETACHED)
+		return 0;
+	return outside_assemble(&outside, err);
+}
+
+static int record_init(struct creation *c, struct error *err)
+{
+	const struct child *child = &c->created.child;
+	int r;
+
+	r = state_identify(child->pid, child->pidfd, c->context->proc, &c->record.init, err);
+	if (r < 0)
+		return r;
+	return state_write(&c->dir, &c->record, err);
 }
 
 static int print_state(struct creation *c, enum state_status status, pid_t pid,
@@ -516,7 +540,11 @@ static const struct {
 	{ "cloning the init", spawn_child },
 	/* and oom_score_adj */
 	{ "mapping the ids", map_ids },
-	/* it assembles the root; the runtime's hooks run here */
+	/* while the init makes its session, its mount namespace, ... */
+	{ "assembling the root outside", assemble_outside },
+	/* after what the init waits for: until then it dies with this process, and so needs no record */
+	{ "recording the init", record_init },
+	/* it finishes the root; the runtime's hooks run here */
 	{ "waiting until the init stands", wait_until_it_stands },
 	{ "settling the late limits", settle },
 	{ "committing", commit },

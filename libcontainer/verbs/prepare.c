@@ -51,12 +51,13 @@ static int load(struct verb_context *context, const char *config, struct prepare
 
 static unsigned probe_wishes(const struct spec *spec)
 {
+	unsigned wishes = geteuid() == 0 ? PROBE_DETACHED : 0;
 	size_t i;
 
 	for (i = 0; i < spec->n_mounts; i++)
 		if (spec->mounts[i].type && strcmp(spec->mounts[i].type, "overlay") == 0)
-			return PROBE_OVERLAY;
-	return 0;
+			wishes |= PROBE_OVERLAY;
+	return wishes;
 }
 
 /* The sockets that systemd, or an engine in its place, passes to this very process (sd_listen_fds(3)). A

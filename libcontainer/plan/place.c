@@ -1,0 +1,100 @@
+/* Where the root is assembled. Outside is allowed only to what is known to come out the same there: a
+ * file system takes namespaces, credentials and the memory control group from whoever makes it, so the
+ * known types are listed with the namespace they show, and any other is the container's side's. The
+ * operations keep their order: from the first that has to be made inside on, all are. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "plan/root.h"
+
+/* What fsconfig(2) takes; longer ones are given to mount(2), which can't mount on a detached tree. */
+#define OPTION_MAX 255
+
+static const struct {
+	const char *type;
+	int owner;
+} outside_types[] = {
+	{ "proc", SPEC_NAMESPACE_PID },
+	{ "sysfs", SPEC_NAMESPACE_NETWORK },
+	{ "mqueue", SPEC_NAMESPACE_IPC },
+	{ "cgroup2", SPEC_NAMESPACE_CGROUP },
+	{ "tmpfs", -1 },
+	{ "devpts", -1 },
+	{ "overlay", -1 },
+};
+
+/* Index into the table, or -1. */
+static int find_type(const char *type)
+{
+	size_t i;
+
+	for (i = 0; type && i < ELEMENTS_OF(outside_types); i++)
+		if (strcmp(outside_types[i].type, type) == 0)
+			return (int)i;
+	return -1;
+}
+
+int plan_owner(const struct plan_op *op)
+{
+	int i;
+
+	if (op->kind == PLAN_OP_CGROUP)
+		return op->opened < 0 ? SPEC_NAMESPACE_CGROUP : -1;
+	if (op->kind != PLAN_OP_MOUNT)
+		return -1;
+	i = find_type(op->type);
+	return i < 0 ? -1 : outside_types[i].owner;
+}
+
+static bool has_long_option(const struct plan_op *op)
+{
+	size_t i;
+
+	for (i = 0; i < op->n_fs_options; i++)
+		if (op->fs_options[i].value && strlen(op->fs_options[i].value) > OPTION_MAX)
+			return true;
+	return false;
+}
+
+static bool goes_outside(const struct plan_op *op)
+{
+	switch (op->kind) {
+	case PLAN_OP_MOUNT:
+		/* what is copied up is charged to the memory of whoever copies */
+		return find_type(op->type) >= 0 && !op->copy_up && !op->iversion &&
+		       !has_long_option(op);
+	case PLAN_OP_BIND:
+	case PLAN_OP_CGROUP:
+	case PLAN_OP_DEVICE:
+		return true;
+	default:
+		/* Flags of a mount inside of a detached tree can't be changed (mount_setattr(2) wants
+		 * the tree's root), and whether /proc/self/fd is there only a process of the
+		 * container's pid namespace sees. */
+		return false;
+	}
+}
+
+/* A superblock belongs to the user namespace of the process that makes it, and setns(2) into one can't be
+ * undone; a helper process in it would need a copy of the host's mount namespace of its own before it may
+ * mount at all, which costs what the detached way saves. So a container with a user namespace is
+ * assembled by its own side, as is any of an unprivileged caller. */
+void plan_place(const struct plan_builder *b)
+{
+	struct plan_rootfs *rootfs = &b->plan->rootfs;
+	struct plan_namespaces *namespaces = &b->plan->namespaces;
+	uint64_t mount_flag = spec_namespace_flag(SPEC_NAMESPACE_MOUNT);
+
+	if (!b->caps->detached || !b->caps->pidns_option || !b->privileged ||
+	    namespaces->in_userns || rootfs->mount_ns != PLAN_NS_NEW || rootfs->no_pivot ||
+	    rootfs->hooks_see_host_tree)
+		return;
+	while (rootfs->n_outside < rootfs->n_ops &&
+	       goes_outside(&rootfs->ops[rootfs->n_outside]))
+		rootfs->n_outside++;
+	if (rootfs->n_outside == 0)
+		return;
+	rootfs->place = PLAN_DETACHED;
+	namespaces->clone_flags &= ~mount_flag;
+	namespaces->unshare_flags |= mount_flag;
+}

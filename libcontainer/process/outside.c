@@ -1,0 +1,93 @@
+/* Assembling the root of a container from outside: what the child's namespaces are, and the hand-over of
+ * the finished tree. The child was cloned into its new namespaces and may not have joined the others yet,
+ * so a joined namespace is taken from the descriptor that the child joins it by. Opening /proc/PID/ns of
+ * a process that is not dumpable takes CAP_SYS_PTRACE, which a privileged caller may lack all the same:
+ * then the child assembles its root itself. */
+#include "process/outside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/trace.h"
+#include "kernel/process.h"
+#include "process/channel.h"
+
+static int open_owner(const struct outside *outside, enum spec_namespace_type type,
+		      struct rootfs_owners *owners)
+{
+	const char *name = spec_namespace_proc_name(type);
+	char path[64];
+
+	/* a magic link below the verified procfs, of a child of our own */
+	snprintf(path, sizeof path, "%d/ns/%s", (int)outside->child->pid, name);
+	if (outside->plan->namespaces.of[type].mode == PLAN_NS_JOIN)
+		owners->theirs[type] = fcntl(outside->join->fds[type], F_DUPFD_CLOEXEC, 3);
+	else
+		owners->theirs[type] = openat(outside->proc, path, O_RDONLY | O_CLOEXEC);
+	if (owners->theirs[type] < 0)
+		return -errno;
+	if (type == SPEC_NAMESPACE_PID)
+		return 0; /* an option of procfs: it is not entered */
+	snprintf(path, sizeof path, "self/ns/%s", name);
+	owners->ours[type] = openat(outside->proc, path, O_RDONLY | O_CLOEXEC);
+	return owners->ours[type] < 0 ? -errno : 0;
+}
+
+/* Opens the namespaces that the operations ask for, where they are not tare's own. */
+static int open_owners(const struct outside *outside, struct rootfs_owners *owners)
+{
+	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
+	size_t i;
+	int type, r;
+
+	for (i = 0; i < rootfs->n_outside; i++) {
+		type = plan_owner(&rootfs->ops[i]);
+		if (type < 0 || owners->theirs[type] >= 0 ||
+		    outside->plan->namespaces.of[type].mode == PLAN_NS_INHERIT)
+			continue;
+		r = open_owner(outside, (enum spec_namespace_type)type, owners);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* @ret_tree: -1 when the child has to do it. */
+static int assemble(const struct outside *outside, int *ret_tree, struct error *err)
+{
+	_cleanup_(rootfs_owners_close) struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
+	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
+	int r;
+
+	r = open_owners(outside, &owners);
+	if (r < 0) {
+		trace_debug("the child's namespaces can't be opened: %s", error_errno_text(-r));
+		return 0;
+	}
+	r = rootfs_assemble_outside(rootfs, outside->sources, &owners, ret_tree, err);
+	if (r < 0 && process_wait_end(outside->child->pidfd, 0) == 0) {
+		error_ignore(err, "the child has failed, and its word is the cause");
+		return 0;
+	}
+	return r < 0 ? error_at(err, "assembling the root") : 0;
+}
+
+int outside_assemble(const struct outside *outside, struct error *err)
+{
+	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
+	_cleanup_fd_ int tree = -1;
+	int r;
+
+	r = assemble(outside, &tree, err);
+	if (r < 0)
+		return r;
+	if (tree >= 0)
+		trace_debug("the root was assembled detached: %zu of %zu operations",
+			    rootfs->n_outside, rootfs->n_ops);
+	r = channel_send(outside->child->channel, CHANNEL_GO, 0, NULL, tree);
+	/* EPIPE: it died, and has said why */
+	return r < 0 && r != -EPIPE ? error_errno(err, -r, "send to init") : 0;
+}
