@@ -28,7 +28,7 @@ int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err)
 		return r;
 	if (operands.count > 0)
 		wanted.id = operands.values[0];
-	r = verb_context_open(&tare->settings, false, tare->arena, &context, err);
+	r = verb_context_open_without_root(&tare->settings, tare->arena, &context, err);
 	if (r < 0)
 		return r;
 	writer = json_writer_new("  ");

@@ -184,6 +184,10 @@ static int load(const struct bpf_insn *program, size_t length, struct error *err
 		return error_hint(err,
 				  " (it takes CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, "
 				  "in the initial user namespace)");
+	if (fd == -E2BIG)
+		return error_hint(err,
+				  " (the kernel's verifier takes no more: fewer rules in "
+				  "linux.resources.devices, or ranges in place of numbers)");
 	if (fd != -EINVAL && fd != -EACCES)
 		return fd;
 	/* once more, for the verifier's own words */

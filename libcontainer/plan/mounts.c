@@ -140,6 +140,14 @@ static int plan_bind(struct plan_root_builder *root, const struct spec_mount *mo
 	if (!op->source)
 		return error_oom(err);
 	op->opened = (int)root->n_opened++;
+	/* no file system to give it to: refused, as runc does; mount(8) would drop it in silence */
+	if (o->n_fs_options > 0)
+		return error_set(
+			err, EINVAL,
+			"unknown option \"%s%s%s\" (a bind mount takes no options of a "
+			"file system)",
+			o->fs_options[0].key, o->fs_options[0].value ? "=" : "",
+			o->fs_options[0].value ? o->fs_options[0].value : "");
 	drop_fs_options(o, op->where);
 	return 0;
 }

@@ -242,6 +242,17 @@ static int claim_once(const struct state_store *store, const char *id, bool *ret
 	return r;
 }
 
+/* Whether a killed create has left the record: before its commit, or in the middle of it, when the record was
+ * written, but the init, not told yet, has died with its creator. */
+static bool is_abandoned(const struct state_record *record, int proc)
+{
+	if (state_alive(&record->holder, proc))
+		return false;
+	if (record->status == STATE_CREATED)
+		return record->holder.pid != 0 && !state_alive(&record->init, proc);
+	return record->status == STATE_CREATING;
+}
+
 int state_claim(const struct state_store *store, const char *id, struct arena *arena,
 		struct state_dir *ret_dir, struct state_record **ret_stale, struct error *err)
 {
@@ -268,8 +279,7 @@ int state_claim(const struct state_store *store, const char *id, struct arena *a
 		error_set(err, EEXIST, "container with given ID already exists");
 		return error_hint(err, " (its record: %s)", unreadable.text);
 	}
-	if (record && (ret_stale == NULL || record->status != STATE_CREATING ||
-		       state_alive(&record->holder, store->proc))) {
+	if (record && (ret_stale == NULL || !is_abandoned(record, store->proc))) {
 		error_set(err, EEXIST, "container with given ID already exists");
 		if (state_check_reachable(record, store->proc, &unreadable) == -EXDEV)
 			error_hint(err, " (%s)", unreadable.text);

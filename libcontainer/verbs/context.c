@@ -41,6 +41,22 @@ int verb_context_open(const struct verb_settings *settings, bool make_root, stru
 	return 0;
 }
 
+int verb_context_open_without_root(const struct verb_settings *settings, struct arena *arena,
+				   struct verb_context *ret_context, struct error *err)
+{
+	int proc = procfs_open(err);
+
+	if (proc < 0)
+		return proc;
+	*ret_context = (struct verb_context){
+		.settings = settings,
+		.arena = arena,
+		.store = { .fd = -1, .proc = proc },
+		.proc = proc,
+	};
+	return 0;
+}
+
 void verb_context_close(struct verb_context *context)
 {
 	state_store_close(&context->store);

@@ -500,8 +500,9 @@ static int commit(struct creation *c, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	/* The holder stays in the record until the init knows: should this process be killed in between, the
+	 * init dies with it, and a dead holder says that the name is free. */
 	c->record.status = STATE_CREATED;
-	c->record.holder = (struct state_identity){ 0 };
 	r = state_write(&c->dir, &c->record, err);
 	if (r >= 0) {
 		r = channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
@@ -509,6 +510,10 @@ static int commit(struct creation *c, struct error *err)
 			r = explain_death(c, err);
 		else if (r < 0)
 			error_errno(err, -r, "tell init that it is recorded");
+	}
+	if (r >= 0) {
+		c->record.holder = (struct state_identity){ 0 };
+		r = state_write(&c->dir, &c->record, err);
 	}
 	if (r < 0) {
 		if (c->options->pid_file)

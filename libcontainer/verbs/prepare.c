@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -28,21 +29,46 @@ static int resolve_bundle(struct verb_context *context, const char *given,
 	return prepared->bundle ? 0 : error_oom(err);
 }
 
+/* A bundle's config.json is a regular file: a fifo would be waited for without end. What --config names may be
+ * anything that can be read, such as a shell's <(...). */
+static int open_config(const char *bundle, const char *config, struct error *err)
+{
+	_cleanup_fd_ int dir = -1, fd = -1;
+	struct stat st;
+
+	if (config) {
+		fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			return error_errno(err, errno, "JSON specification file %s not found",
+					   config);
+		return steal_fd(&fd);
+	}
+	dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_errno(err, errno, "bundle %s", bundle);
+	fd = openat(dir, "config.json", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return error_set(err, ENOENT,
+				 "JSON specification file config.json not found (in %s)",
+				 bundle);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, errno, "open config.json in %s", bundle);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "config.json in %s is no regular file", bundle);
+	return steal_fd(&fd);
+}
+
 static int load(struct verb_context *context, const char *config, struct prepared *prepared,
 		struct error *err)
 {
-	_cleanup_fd_ int dir = -1;
-	const char *path = config ? config : "config.json";
+	_cleanup_fd_ int fd = -1;
 	char *text;
 	ssize_t n;
 
-	dir = config ? AT_FDCWD : open(prepared->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 && !config)
-		return error_errno(err, errno, "bundle %s", prepared->bundle);
-	n = fd_read_file(dir, path, JSON_SIZE_MAX, context->arena, &text, err);
-	if (n == -ENOENT)
-		return error_set(err, ENOENT, "JSON specification file %s not found (in %s)",
-				 path, prepared->bundle);
+	fd = open_config(prepared->bundle, config, err);
+	if (fd < 0)
+		return fd;
+	n = fd_read_all(fd, JSON_SIZE_MAX, "config.json", context->arena, &text, err);
 	if (n < 0)
 		return (int)n;
 	return spec_load(text, (size_t)n, prepared->bundle, context->arena, &prepared->spec,

@@ -43,6 +43,11 @@ struct verb_context {
  * @make_root: create the root when it is missing (create and run). */
 int verb_context_open(const struct verb_settings *settings, bool make_root, struct arena *arena,
 		      struct verb_context *ret_context, struct error *err) _must_check_;
+
+/* The same for a verb that looks at no container: the state root is not even looked for. */
+int verb_context_open_without_root(const struct verb_settings *settings, struct arena *arena,
+				   struct verb_context *ret_context,
+				   struct error *err) _must_check_;
 void verb_context_close(struct verb_context *context);
 #define _cleanup_verb_context_ __attribute__((cleanup(verb_context_close)))
 

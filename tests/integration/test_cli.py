@@ -618,6 +618,36 @@ def test_plan_does_nothing(runtime):
     runtime.containers.clear()
 
 
+def test_plan_needs_no_state_root(runtime):
+    """It looks at no container, so a user who could have none may plan."""
+    container = runtime.container(["/bin/true"])
+    container.write()
+    done = subprocess.run(["env", "-i", "setpriv", "--reuid", "65534", "--clear-groups", runtime.path,
+                           "plan", "--bundle", container.bundle],
+                          capture_output=True, text=True, check=False, timeout=20)
+    # without privileges a plan may be refused for what it asks, but never for want of a state root
+    assert "XDG_RUNTIME_DIR" not in done.stderr, done
+
+
+def test_config_that_is_a_fifo(runtime):
+    """Nobody writes to it: it is refused, not waited for."""
+    container = runtime.container(["/bin/true"])
+    container.write()
+    os.unlink(f"{container.bundle}/config.json")
+    os.mkfifo(f"{container.bundle}/config.json")
+    result = runtime.call("create", "--bundle", container.bundle, container.id)
+    assert result.rc == 1 and "no regular file" in result.err
+
+
+def test_unknown_option_of_a_bind_mount(runtime):
+    """spec:7: not dropped in silence."""
+    container = runtime.container(["/bin/true"])
+    container.config["mounts"].append({"destination": "/mnt", "type": "none", "source": "/etc",
+                                       "options": ["rbind", "foo=bar"]})
+    result = container.try_create()
+    assert result.rc == 1 and 'foo=bar' in result.err and "unknown option" in result.err
+
+
 def test_plan_with_a_terminal(runtime):
     """What `spec` writes can be planned, with a console socket and without."""
     container = runtime.container()
