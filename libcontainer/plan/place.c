@@ -96,5 +96,8 @@ void plan_place(const struct plan_builder *b)
 		return;
 	rootfs->place = PLAN_DETACHED;
 	namespaces->clone_flags &= ~mount_flag;
-	namespaces->unshare_flags |= mount_flag;
+	if (b->caps->open_tree_ns)
+		rootfs->entrance = PLAN_ENTER_NAMESPACE;
+	else
+		namespaces->unshare_flags |= mount_flag;
 }

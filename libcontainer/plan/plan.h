@@ -181,6 +181,12 @@ enum plan_place {
 	PLAN_DETACHED,
 };
 
+/* How the finished tree is entered. */
+enum plan_entrance {
+	PLAN_ENTER_PIVOT, /* attached in a copy of the host's mount namespace, pivot_root(2) */
+	PLAN_ENTER_NAMESPACE, /* made a mount namespace by tare, which the init enters (Linux 7.0) */
+};
+
 struct plan_rootfs {
 	const char *path; /* absolute: the bundle's root.path */
 	bool readonly;
@@ -195,6 +201,7 @@ struct plan_rootfs {
 	bool in_userns; /* the mount namespace belongs to the container's user namespace */
 	const char *mount_label; /* linux.mountLabel */
 	enum plan_place place;
+	enum plan_entrance entrance;
 	/* With PLAN_DETACHED: how many of the operations, from the first on, are performed outside. The
 	 * others need the container's side (its pid namespace, mount(2), its memory limit). */
 	size_t n_outside;

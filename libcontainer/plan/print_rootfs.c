@@ -217,6 +217,7 @@ void plan_print_rootfs(const struct plan_rootfs *rootfs, struct json_writer *wri
 			rootfs->place == PLAN_DETACHED ? "detached" : "attached");
 	if (rootfs->place == PLAN_DETACHED)
 		json_key_uint(writer, "opsOutside", rootfs->n_outside);
+	plan_print_true(writer, "entersNamespace", rootfs->entrance == PLAN_ENTER_NAMESPACE);
 	plan_print_true(writer, "noPivot", rootfs->no_pivot);
 	plan_print_true(writer, "hooksSeeHostTree", rootfs->hooks_see_host_tree);
 	print_propagation(writer, "hostPropagation", rootfs->host_propagation);

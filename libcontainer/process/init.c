@@ -5,6 +5,7 @@
 #include "process/init.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,12 +88,23 @@ static int take_root(struct init_context *context, struct error *err)
 	const struct plan_rootfs *plan = &context->plan->rootfs;
 	int r;
 
-	r = rootfs_prepare_to_take(plan, err);
-	if (r < 0)
-		return r;
+	if (plan->entrance == PLAN_ENTER_PIVOT) {
+		r = rootfs_prepare_to_take(plan, err);
+		if (r < 0)
+			return r;
+	}
 	r = await(context, CHANNEL_GO, &message, err);
 	if (r < 0)
 		return r;
+	if (plan->entrance == PLAN_ENTER_NAMESPACE && message.fd >= 0) {
+		context->entered = true;
+		return rootfs_enter_namespace(plan, context->sources, message.fd, err);
+	}
+	if (plan->entrance == PLAN_ENTER_NAMESPACE) {
+		r = process_unshare(CLONE_NEWNS);
+		if (r < 0)
+			return error_errno(err, -r, "unshare the mount namespace");
+	}
 	if (message.fd < 0)
 		return rootfs_assemble(plan, context->sources, err);
 	return rootfs_take(plan, context->sources, steal_fd(&message.fd), err);
@@ -158,6 +170,8 @@ static int stage_finish_root(struct init_context *context, struct error *err)
 
 static int stage_enter_root(struct init_context *context, struct error *err)
 {
+	if (context->entered)
+		return rootfs_settle(&context->plan->rootfs, context->root, err);
 	return rootfs_enter(&context->plan->rootfs, context->root, err);
 }
 

@@ -21,6 +21,7 @@ struct init_context {
 	int listener; /* start socket */
 	int connection; /* of the start that came; -1 before */
 	int root; /* the container's root while it is assembled */
+	bool entered; /* the root is this process's already: PLAN_ENTER_NAMESPACE */
 	int terminal; /* the pty's peer; -1: none */
 	bool in_cwd; /* the working directory could be entered as root */
 	bool setgroups_denied; /* by the user namespace, joined or inherited from */

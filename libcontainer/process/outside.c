@@ -60,6 +60,7 @@ static int assemble(const struct outside *outside, int *ret_tree, struct error *
 {
 	_cleanup_(rootfs_owners_close) struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
+	_cleanup_fd_ int tree = -1;
 	int r;
 
 	r = open_owners(outside, &owners);
@@ -67,7 +68,13 @@ static int assemble(const struct outside *outside, int *ret_tree, struct error *
 		trace_debug("the child's namespaces can't be opened: %s", error_errno_text(-r));
 		return 0;
 	}
-	r = rootfs_assemble_outside(rootfs, outside->sources, &owners, ret_tree, err);
+	r = rootfs_assemble_outside(rootfs, outside->sources, &owners, &tree, err);
+	if (r == 0 && tree >= 0 && rootfs->entrance == PLAN_ENTER_NAMESPACE) {
+		*ret_tree = rootfs_make_namespace(tree, err);
+		r = *ret_tree < 0 ? *ret_tree : 0;
+	} else if (r == 0) {
+		*ret_tree = steal_fd(&tree);
+	}
 	if (r < 0 && process_wait_end(outside->child->pidfd, 0) == 0) {
 		error_ignore(err, "the child has failed, and its word is the cause");
 		return 0;

@@ -84,7 +84,16 @@ int rootfs_enter(const struct plan_rootfs *plan, int root, struct error *err)
 		r = enter_move(root, err);
 	else
 		r = enter_pivot(root, err);
-	if (r == 0 && chdir("/") < 0)
+	if (r < 0)
+		return error_at(err, "enter the root \"%s\"", plan->path);
+	return rootfs_settle(plan, root, err);
+}
+
+int rootfs_settle(const struct plan_rootfs *plan, int root, struct error *err)
+{
+	int r = 0;
+
+	if (chdir("/") < 0)
 		r = op_failed(err, errno, "change to \"/\"");
 	if (r == 0)
 		r = verify_cwd(err);

@@ -80,6 +80,18 @@ int rootfs_prepare_to_take(const struct plan_rootfs *plan, struct error *err) _m
 int rootfs_take(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
 		int take_tree, struct error *err) _must_check_;
 
+/* With PLAN_ENTER_NAMESPACE, in the caller: a mount namespace that holds a copy of @tree alone. Returns its
+ * descriptor. */
+int rootfs_make_namespace(int tree, struct error *err) _must_check_;
+
+/* In the container's side: enters @namespace and performs the operations that were left. Returns an O_PATH
+ * descriptor of the container's root, which is this process's. rootfs_enter() must not follow. */
+int rootfs_enter_namespace(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+			   int namespace, struct error *err) _must_check_;
+
+/* Ends the entering, for both ways: the working directory is "/", and the root's propagation as planned. */
+int rootfs_settle(const struct plan_rootfs *plan, int root, struct error *err) _must_check_;
+
 /* In the container's side, after the hooks: performs plan->finish (seals, read-only and masked paths,
  * the root read-only) on @root. */
 int rootfs_finish(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
