@@ -121,17 +121,22 @@ int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *er
 	if (wishes & PROBE_DETACHED) {
 		ret_caps->detached = probe_detached();
 		ret_caps->pidns_option = probe_pidns_option();
-		ret_caps->open_tree_ns = probe_open_tree_ns();
 	}
+	if (wishes & PROBE_NAMESPACE)
+		ret_caps->open_tree_ns = probe_open_tree_ns();
 	(void)err;
 	return 0;
 }
+
+static const char ask_open_tree_ns[] = "+open_tree_ns";
 
 static int switch_off_one(struct kernel_caps *caps, const char *word, size_t length,
 			  struct error *err)
 {
 	size_t i;
 
+	if (length == strlen(ask_open_tree_ns) && strncmp(word, ask_open_tree_ns, length) == 0)
+		return 0; /* whoever probes has made a wish of it (PROBE_NAMESPACE) */
 	for (i = 0; i < ELEMENTS_OF(switches) && length > 1 && word[0] == '-'; i++) {
 		if (strlen(switches[i].name) != length - 1 ||
 		    strncmp(word + 1, switches[i].name, length - 1) != 0)

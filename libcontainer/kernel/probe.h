@@ -21,8 +21,11 @@ struct kernel_caps {
 enum probe_wish {
 	PROBE_OVERLAY =
 		1 << 0, /* overlay_append, overlay_fd: the configuration has an overlay mount */
-	/* detached, pidns_option, open_tree_ns: the root may be assembled outside */
+	/* detached, pidns_option: the root may be assembled outside */
 	PROBE_DETACHED = 1 << 1,
+	/* open_tree_ns: only when it is asked for (--kernel-caps=+open_tree_ns), as long as not all tests
+	 * have run on a kernel that has it */
+	PROBE_NAMESPACE = 1 << 2,
 	PROBE_ALL = ~0,
 };
 
@@ -30,7 +33,8 @@ enum probe_wish {
  * of rights keeps from being tried counts as missing; nothing is an error so far. */
 int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *err) _must_check_;
 
-/* Turns switches off as the option --kernel-caps says: "-name,-name".
+/* Turns switches off as the option --kernel-caps says: "-name,-name". "+open_tree_ns" is passed over: it is for
+ * whoever makes the wishes.
  * Fails with EINVAL naming an unknown switch, EPERM when the process is setuid. */
 int probe_switch_off(struct kernel_caps *caps, const char *list,
 		     struct error *err) _must_check_;
