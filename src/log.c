@@ -56,27 +56,50 @@ static void name_time(char *text, size_t size)
 	snprintf(text, size, "%sZ", date);
 }
 
+/* A line that is being made, without allocating: that memory is missing must be said as well. */
+struct line {
+	size_t length;
+	char text[4 * ERROR_TEXT_MAX + 128]; /* \xXX: four bytes for one */
+};
+
+static void add(struct line *line, const char *text, size_t length)
+{
+	if (length > sizeof line->text - line->length)
+		length = sizeof line->text - line->length;
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
+static void add_word(struct line *line, const char *word)
+{
+	add(line, word, strlen(word));
+}
+
 /* @text as a quoted word: quotes, backslashes, control characters and what is no UTF-8 are escaped as Go does. */
-static void quote(FILE *file, const char *text)
+static void add_quoted(struct line *line, const char *text)
 {
 	size_t left = strlen(text), step;
+	char escape[8];
 
-	fputc('"', file);
+	add_word(line, "\"");
 	for (; left > 0; text += step, left -= step) {
 		step = json_utf8_length(text, left);
-		if (*text == '"' || *text == '\\')
-			fprintf(file, "\\%c", *text);
-		else if (*text == '\n')
-			fputs("\\n", file);
-		else if (*text == '\t')
-			fputs("\\t", file);
-		else if (step == 0 || (unsigned char)*text < 0x20 || *text == 0x7f)
-			fprintf(file, "\\x%02x", (unsigned char)*text);
-		else
-			fwrite(text, 1, step, file);
+		if (*text == '"' || *text == '\\') {
+			add_word(line, "\\");
+			add(line, text, 1);
+		} else if (*text == '\n') {
+			add_word(line, "\\n");
+		} else if (*text == '\t') {
+			add_word(line, "\\t");
+		} else if (step == 0 || (unsigned char)*text < 0x20 || *text == 0x7f) {
+			snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)*text);
+			add_word(line, escape);
+		} else {
+			add(line, text, step);
+		}
 		step += step == 0;
 	}
-	fputc('"', file);
+	add_word(line, "\"");
 }
 
 static void write_line(int fd, const char *text, size_t length)
@@ -89,17 +112,18 @@ static void write_line(int fd, const char *text, size_t length)
 
 static void log_text(int fd, const char *level, const char *text)
 {
-	char line[4 * ERROR_TEXT_MAX + 128], now[32]; /* \xXX: four bytes for one */
-	_cleanup_file_ FILE *file = fmemopen(line, sizeof line, "w");
+	struct line line = { .length = 0 };
+	char now[32];
 
-	if (!file)
-		return;
 	name_time(now, sizeof now);
-	fprintf(file, "time=\"%s\" level=%s msg=", now, level);
-	quote(file, text);
-	fputc('\n', file);
-	if (fflush(file) == 0)
-		write_line(fd, line, (size_t)ftell(file));
+	add_word(&line, "time=\"");
+	add_word(&line, now);
+	add_word(&line, "\" level=");
+	add_word(&line, level);
+	add_word(&line, " msg=");
+	add_quoted(&line, text);
+	add_word(&line, "\n");
+	write_line(fd, line.text, line.length);
 }
 
 static void log_json(int fd, const char *level, const char *text)
@@ -110,8 +134,10 @@ static void log_json(int fd, const char *level, const char *text)
 	const char *object;
 	size_t length;
 
-	if (!writer)
+	if (!writer) {
+		log_text(fd, level, text);
 		return;
+	}
 	name_time(now, sizeof now);
 	json_object_begin(writer);
 	json_key_string(writer, "level", level);
@@ -119,7 +145,8 @@ static void log_json(int fd, const char *level, const char *text)
 	json_key_string(writer, "time", now);
 	json_object_end(writer);
 	if (json_writer_text(writer, &object, &length, &err) < 0 || length + 1 > sizeof line) {
-		error_ignore(&err, "without memory there is no log line");
+		/* there is no memory: better another format than no word */
+		log_text(fd, level, text);
 		return;
 	}
 	memcpy(line, object, length);

@@ -1,19 +1,17 @@
 """The failure of every system call in turn: of create (the command's side, the init's, those of the
 hooks), start, delete and run. Expected: status 1 and one clear message, or success where the failure is
-one of BORNE; in either case nothing is left behind, and the same id can be used again.
+one of BORNE (tests/lib/faulty.py); in either case nothing is left behind, and the same id can be used again.
 
 By default every call of the default bundle fails once, and every fifth one of the larger bundles;
 TARE_FAULT_COMPLETE=1: all of them.
 """
 import json
 import os
-import re
 
 import pytest
 
-import console
-import faults
-from tare import promise, user_namespace
+from faulty import Faulty, Joined, Large, Plain
+from tare import promise
 
 pytestmark = pytest.mark.skipif(
     "ASAN_OPTIONS" in os.environ,
@@ -21,181 +19,6 @@ pytestmark = pytest.mark.skipif(
 
 COMPLETE = bool(os.environ.get("TARE_FAULT_COMPLETE"))
 STRIDE = 1 if COMPLETE else 5
-
-# Calls whose failure is borne, each with the reason: (name, what it is about, reason).
-BORNE = [
-    ("close", "", "the descriptor is given back even so (close(2))"),
-    ("getrandom", "", "libc seeds its allocator otherwise"),
-    ("fcntl", ",40a$", "no seals: the executable is copied once more"),
-    ("flock", ",8$", "the lock goes with the descriptor, which is closed next"),
-    ("prctl", "^17,", "libcap takes a capability without an answer for unknown"),
-    ("prctl", "^2f,1$", "libcap: as above, in the ambient set"),
-    ("capget", ",0$", "libcap asks which version the kernel speaks"),
-    ("prctl", "^4,", "PR_SET_DUMPABLE to 0 has no way to fail"),
-    ("prctl", "^1,", "PR_SET_PDEATHSIG with a signal has no way to fail"),
-    ("prctl", "^26,", "PR_SET_NO_NEW_PRIVS: read back"),
-    ("prctl", "INIT", "only a name for ps"),
-    ("prlimit64", ",[37]$", "the caller's own limit is raised if it can be"),
-    ("keyctl", "^[56],", "a keyring whose user may not search it protects as well"),
-    ("keyctl", "_ses", "a session keyring is not promised where there is no room for one"),
-    ("accept4", "", "after the commit: the container has stopped"),
-    ("recvmsg", "", "the init's last message: after the commit; the container has stopped"),
-    ("recvfrom", "", "as recvmsg"),
-    ("getcwd", "", "entered once more"),
-    # probes: a kernel feature that cannot be found out is not used
-    ("clone3", "", "probe: clone into a cgroup"),
-    ("memfd_create", "^0,", "probe: executable memfds"),
-    ("pidfd_open", "", "probe"),
-    ("name_to_handle_at", "", "pidfs ids: the start time identifies a process as well"),
-    ("fsopen", "", "probe: new mount parameters"),
-    ("fsconfig", "", "probe: new mount parameters"),
-    ("statfs", "/sys/fs/cgroup", "the next hierarchy is looked at"),
-    ("newfstatat", "", "a claim is tried again; HOME falls back to /; the zone to UTC"),
-    ("openat", "/etc/(passwd|localtime)", "HOME falls back to /, the time zone to UTC"),
-    ("read", "", "the same two files"),
-    ("lseek", "", "the same two files"),
-    ("access", "/sys/fs/cgroup", "asked again when the cgroup is made"),
-    ("readlinkat", "ptmx", "the link is made anew"),
-    ("setgroups", "0,0", "denied by the user namespace that the caller is in"),
-    ("poll", ",1$", "a process that cannot be asked whether it has ended is taken to live"),
-    ("socket", "^1,80805$", "an init that cannot be asked whether it waits is taken to wait"),
-    ("connect", "^7,", "as the socket: start's own, and delete's look at the status"),
-    ("getdents64", "^9,", "a cgroup that has others below cannot be removed: noticed by rmdir"),
-    ("setpgid", "", "a fresh child can always lead a group"),
-    ("setsid", "", "leads its process group already"),
-]
-
-
-def is_borne(case):
-    return any(name == case.name and re.search(about, case.about) for name, about, _ in BORNE)
-
-
-class Plain:
-    """The bundle that most people have."""
-
-    options = ()
-
-    def __init__(self, runtime):
-        self.container = runtime.container(["/bin/true"])
-
-    def after(self):
-        """After each case."""
-
-    def close(self):
-        """At the end."""
-
-
-class Large(Plain):
-    """A user namespace, a filter, hooks of every kind, a terminal."""
-
-    def __init__(self, runtime):
-        super().__init__(runtime)
-        container = self.container
-        user_namespace(container.config)
-        container.chown(100000)
-        container.config["process"]["terminal"] = True
-        container.config["linux"]["seccomp"] = {
-            "defaultAction": "SCMP_ACT_ALLOW",
-            "syscalls": [{"names": ["keyctl"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}
-        container.config["hooks"] = {
-            kind: [{"path": "/bin/true"}] for kind in
-            ("prestart", "createRuntime", "createContainer", "startContainer", "poststart",
-             "poststop")}
-        self.console = console.Console(container.bundle)
-        self.console.listener.listen(64)
-        self.console.listener.setblocking(False)
-        self.options = ("--console-socket", self.console.path)
-
-    def after(self):
-        try:
-            while True:
-                self.console.listener.accept()[0].close()
-        except BlockingIOError:
-            pass
-
-    def close(self):
-        self.console.listener.close()
-
-
-class Joined(Plain):
-    """Namespaces of another container, the pid namespace among them: an intermediate process."""
-
-    def __init__(self, runtime):
-        self.other = runtime.container(["/bin/sleep", "1000"]).create()
-        super().__init__(runtime)
-        for namespace in self.container.config["linux"]["namespaces"]:
-            if namespace["type"] in ("pid", "network", "ipc", "uts"):
-                name = {"network": "net"}.get(namespace["type"], namespace["type"])
-                namespace["path"] = f"/proc/{self.other.pid}/ns/{name}"
-        del self.container.config["hostname"]
-
-    def close(self):
-        # a pid namespace ends when its last process is reaped; the killed ones have come to us
-        self.container.runtime.host.children()
-
-
-class Faulty:
-    """A bundle, the injector, and what was wrong so far."""
-
-    def __init__(self, runtime, bundle):
-        self.bundle = bundle(runtime)
-        self.runtime, self.container = runtime, self.bundle.container
-        self.injector = faults.Injector(runtime)
-        self.container.write()
-        self.problems = []
-        self.scene = faults.Scene(self.container)
-
-    def create(self):
-        """`create`. Returns the Result."""
-        return self.container.try_create(*self.bundle.options)
-
-    def verb(self, *words):
-        """A function that calls the verb."""
-        return lambda: self.runtime.call(*words)
-
-    def cases(self, function, prepare=None, pids=False, clean=True):
-        """The calls of an undisturbed function()."""
-        if prepare:
-            result = prepare()
-            assert result.rc == 0, result
-        words = [word for word in (["-p", self.container.pid] if pids else [])]
-        result, cases, _ = self.injector.call(function, *words)
-        assert result.rc == 0, result
-        if clean:
-            self.remove()
-        return [case for case in cases if case.name not in faults.NEVER_FAIL]
-
-    def remove(self):
-        """delete --force"""
-        result = self.runtime.call("delete", "--force", self.container.id)
-        self.container.reap()
-        self.bundle.after()
-        if os.path.exists(f"{self.container.bundle}/pid"):
-            os.unlink(f"{self.container.bundle}/pid")
-        return result
-
-    def note(self, case, problems):
-        """Keeps what was wrong in a case."""
-        self.problems += [f"{case.side} {case.name} {case.nth} ({case.about}): {problem}"
-                          for problem in problems]
-
-    def judge(self, case, result):
-        """The result of a faulty call."""
-        if result.rc == 0:
-            return [] if is_borne(case) or "level=warning" in result.err else ["was borne"]
-        problems = faults.message_problems(result)
-        if result.rc != 1:
-            problems.append(f"exit status {result.rc}")
-        return problems
-
-    def usable(self, case):
-        """The id can be used again."""
-        again = self.create()
-        if again.rc:
-            self.note(case, [f"cannot be created again: {again}"])
-        result = self.remove()
-        if result.rc:
-            self.note(case, [f"cannot be deleted afterwards: {result}"])
 
 
 @pytest.fixture

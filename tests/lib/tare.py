@@ -157,12 +157,14 @@ def build_report(build):
 
 
 def build_program(name, build, *options):
-    """Compiles a program of tests/lib, static, unless it is newer than its source. Returns its path."""
+    """Compiles a program of tests/lib, static (or with -shared a library), unless it is newer than its
+    source. Returns its path."""
     source, program = f"{TOP}/tests/lib/{name}.c", f"{build}/{name}"
     if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
         os.makedirs(build, exist_ok=True)
         temporary = f"{program}.{os.getpid()}"
-        subprocess.run(["gcc", "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-static",
+        linking = [] if "-shared" in options else ["-static"]
+        subprocess.run(["gcc", "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", *linking,
                         "-o", temporary, source, *options], check=True)
         os.rename(temporary, program)
     return program
