@@ -258,6 +258,7 @@ static int run_one(const struct hook_run *run, size_t index, struct error *err)
 				  run->kind, index, spec->path, (long long)spec->timeout.value);
 		return -err->code;
 	}
+	error_ignore(err, "the hook has ended, so that there is nothing to wait for");
 	return judge(run->kind, index, &hook, err);
 }
 

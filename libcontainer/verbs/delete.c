@@ -130,8 +130,10 @@ static int run_poststop(const struct state_record *record, struct error *err)
 static int give_up(struct verb_context *context, const char *id, struct state_dir *dir,
 		   struct error *err)
 {
-	if (err->code == EPROTO)
-		return -EPROTO;
+	/* what only failed at this moment can be read the next time, and says which cgroup to remove */
+	if (err->code == EPROTO || err->code == EMFILE || err->code == ENFILE ||
+	    err->code == ENOMEM || err->code == EIO)
+		return -err->code;
 	trace_warning("container %s is forgotten: %s", id, err->text);
 	error_ignore(err, "delete --force was asked for");
 	return state_remove(&context->store, id, dir, err);
