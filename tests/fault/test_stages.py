@@ -245,5 +245,6 @@ def test_the_network_namespace_goes(runtime):
         inode = file.read().strip()
     assert inode.startswith("net:[")
     listed = subprocess.run(["lsns", "-t", "net", "-n", "-o", "NS"], capture_output=True, text=True,
-                            check=True).stdout.split()
+                            check=False).stdout.split() # 1: a process ended while it looked
+    assert listed
     assert inode[5:-1] not in listed
