@@ -6,6 +6,7 @@ build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, or a list of swi
 """
 import os
 import shutil
+import stat
 import signal
 import subprocess
 
@@ -62,15 +63,23 @@ def build_directory():
 
 
 @pytest.fixture(scope="session")
-def runtime_path(build_directory):
-    """The program under test."""
+def runtime_path(build_directory, host):
+    """The program under test; a copy of it where others cannot reach the original, as in a clone below
+    /root, since tests run it as other users."""
     path = os.environ.get("TARE_RUNTIME") or f"{build_directory}/src/tare"
     if not os.path.exists(path):
         pytest.fail(f"there is no {path}: build first (ninja -C build), or set TARE_RUNTIME")
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     if done.returncode or "version" not in done.stdout:
         pytest.fail(f"{path} --version: exit status {done.returncode}: {done.stdout}{done.stderr}")
-    return os.path.abspath(path)
+    path = os.path.abspath(path)
+    above = path
+    while above != "/":
+        above = os.path.dirname(above)
+        if not os.stat(above).st_mode & stat.S_IXOTH:
+            os.makedirs(f"{host.directory}/bin", 0o755, exist_ok=True)
+            return shutil.copy(path, f"{host.directory}/bin/")
+    return path
 
 
 @pytest.fixture(scope="session")
