@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "base/trace.h"
 #include "base/utc.h"
 #include "cgroup/cgroup.h"
@@ -23,6 +22,7 @@
 #include "process/outside.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
+#include "verbs/pid_file.h"
 
 /* How long an init that has closed its channel may take to end by itself. */
 #define DEATH_MS 10000
@@ -447,33 +447,6 @@ static int wait_until_it_stands(struct creation *c, struct error *err)
 	}
 }
 
-/* The pid file: no newline, and complete whenever it is there (contract 5). */
-static int write_pid_file(const char *path, pid_t pid, struct arena *arena, struct error *err)
-{
-	const char *slash = strrchr(path, '/'), *temporary;
-	_cleanup_fd_ int fd = -1;
-	char text[16];
-	int r, n;
-
-	if (slash)
-		temporary = arena_printf(arena, "%.*s/.%s", (int)(slash - path), path,
-					 slash + 1);
-	else
-		temporary = arena_printf(arena, ".%s", path);
-	if (!temporary)
-		return error_oom(err);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return error_errno(err, errno, "pid file: open %s", temporary);
-	n = snprintf(text, sizeof text, "%d", (int)pid);
-	r = fd_write_all(fd, text, (size_t)n, temporary, err);
-	if (r >= 0 && rename(temporary, path) < 0)
-		r = error_errno(err, errno, "pid file: rename to %s", path);
-	if (r < 0)
-		unlink(temporary);
-	return r;
-}
-
 /* After hooks the lock is taken again: if the container was deleted meanwhile, this fails. */
 static int take_lock_again(struct creation *c, struct error *err)
 {
@@ -496,7 +469,7 @@ static int commit(struct creation *c, struct error *err)
 			return r;
 	}
 	if (c->options->pid_file) {
-		r = write_pid_file(c->options->pid_file, child->pid, c->context->arena, err);
+		r = pid_file_write(c->options->pid_file, child->pid, c->context->arena, err);
 		if (r < 0)
 			return r;
 	}
