@@ -23,6 +23,7 @@
 #include "kernel/uapi.h"
 #include "process/channel.h"
 #include "process/limits.h"
+#include "process/map_helper.h"
 
 static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 {
@@ -179,11 +180,13 @@ int spawn_map_ids(const struct plan_namespaces *plan, const struct child *child,
 
 	if (!plan->new_userns)
 		return 0;
-	if (plan->map_by_helper)
-		return error_set(
-			err, ENOTSUP,
-			"not supported yet: linux.uidMappings beyond the own id for an "
-			"unprivileged user (newuidmap)");
+	if (plan->map_by_helper) {
+		r = map_by_helper("newgidmap", child->pid, plan->gid_map, err);
+		if (r < 0)
+			return error_at(err, "linux.gidMappings");
+		r = map_by_helper("newuidmap", child->pid, plan->uid_map, err);
+		return r < 0 ? error_at(err, "linux.uidMappings") : 0;
+	}
 	if (plan->deny_setgroups) {
 		r = write_map(child, proc, "setgroups", "deny", err);
 		if (r < 0)

@@ -2,6 +2,7 @@
 nothing else is mapped."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -123,14 +124,91 @@ def test_life_cycle(container):
     assert container.runtime.ids() == []
 
 
-@pytest.mark.parametrize("property_, value, words", [
-    ("uidMappings", [{"containerID": 0, "hostID": 0, "size": 1}], "newuidmap"),
-    ("uidMappings", [{"containerID": 0, "hostID": 100000, "size": 65536}], "newuidmap"),
-])
-def test_maps_that_take_privileges_say_so(container, property_, value, words):
-    container.config["linux"][property_] = value
-    result = container.run()
-    assert result.rc == 1 and words in result.err
+SUBORDINATE = "tester:100000:3\ntester:200000:500\n"
+
+
+@pytest.fixture
+def subordinate(container):
+    """The container of a user who was given ranges of ids, in a mount namespace of its own: 100000 to 100002
+    and 200000 to 200499, and whose ids 0 to 202 are mapped: the own, then both ranges in pieces."""
+    runtime = container.runtime
+    user = runtime.user
+    if user is None:
+        pytest.skip("needs root, to give a user ranges of ids")
+    for program in ("newuidmap", "newgidmap"):
+        assert shutil.which(program), f"{program} (Debian's uidmap) is not installed"
+    files = {"subuid": SUBORDINATE, "subgid": SUBORDINATE,
+             "passwd": f"root:x:0:0::/:/bin/sh\ntester:x:{user}:{user}::/:/bin/sh\n",
+             "group": f"root:x:0:\ntester:x:{user}:\n"}
+    script = []
+    for name, text in files.items():
+        with open(f"{runtime.directory}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+        script.append(f"mount --bind {runtime.directory}/{name} /etc/{name}")
+        if not os.path.exists(f"/etc/{name}"):
+            pytest.skip(f"/etc/{name} does not exist here, to mount another one over")
+    script = " && ".join(script)
+    runtime.wrapper = ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                       f'{script} && exec "$@"', "sh"]
+    ranges = [(0, user, 1), (1, 100000, 2), (3, 200000, 100), (103, 200200, 100)]
+    for key in ("uidMappings", "gidMappings"):
+        container.config["linux"][key] = [
+            {"containerID": inside, "hostID": outside, "size": size}
+            for inside, outside, size in ranges]
+    return container
+
+
+@promise("spec:76")
+def test_ranges_of_ids(subordinate):
+    """Any number of ranges, by newuidmap and newgidmap; the map is the asked one, and groups can be set."""
+    subordinate.config["process"]["user"] = {"uid": 5, "gid": 104, "additionalGids": [1, 150]}
+    subordinate.config["process"]["args"] = [
+        "/bin/sh", "-c", "cat /proc/self/uid_map /proc/self/setgroups; id -u; id -g; id -G"]
+    result = subordinate.run()
+    assert result.rc == 0, result
+    lines = [line.split() for line in result.out.splitlines()]
+    user = subordinate.runtime.user
+    assert lines == [["0", str(user), "1"], ["1", "100000", "2"], ["3", "200000", "100"],
+                     ["103", "200200", "100"], ["allow"], ["5"], ["104"], ["104", "1", "150"]]
+
+
+def test_life_cycle_with_ranges(subordinate):
+    subordinate.config["process"]["args"] = ["/bin/sh", "-c", "touch /run/a; sleep 100"]
+    subordinate.config["process"]["user"] = {"uid": 3, "gid": 3}
+    subordinate.create()
+    subordinate.start()
+    with open(f"/proc/{subordinate.pid}/status", encoding="utf-8") as file:
+        assert "\nUid:\t200000\t200000\t200000\t200000\n" in file.read()
+    subordinate.kill("KILL")
+    assert subordinate.wait() == 137
+    subordinate.delete()
+
+
+@pytest.mark.parametrize("key, program", [("uidMappings", "newuidmap"),
+                                          ("gidMappings", "newgidmap")])
+def test_ranges_that_were_not_given(subordinate, key, program):
+    """The error names the list, the program, what it said and where the ranges are written down."""
+    subordinate.config["linux"][key].append({"containerID": 1000, "hostID": 300000, "size": 1})
+    result = subordinate.run()
+    assert result.rc == 1
+    for words in (f"linux.{key}: {program} refused it: ", "300000",
+                  "/etc/subuid" if key == "uidMappings" else "/etc/subgid"):
+        assert words in result.err, result.err
+    assert subordinate.runtime.ids() == []
+
+
+def test_no_program_that_maps(container):
+    """Without newuidmap the error says what to install."""
+    if container.runtime.user is None and os.geteuid() == 0:
+        pytest.skip("needs a user without privileges")
+    container.config["linux"]["uidMappings"].append(
+        {"containerID": 1, "hostID": 100000, "size": 10})
+    path = f"{container.runtime.directory}/path"
+    os.mkdir(path)
+    os.symlink(shutil.which("setpriv"), f"{path}/setpriv")
+    result = container.run(env={"PATH": path})
+    assert result.rc == 1
+    assert "linux.gidMappings: newgidmap is not installed" in result.err, result.err
 
 
 def test_the_usual_configuration_says_what_is_missing(unprivileged_runtime):

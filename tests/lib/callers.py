@@ -90,7 +90,8 @@ class Caller:
 
     def environment(self):
         """What the runtime finds in its environment."""
-        kept = {x: os.environ[x] for x in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if x in os.environ}
+        kept = {x: os.environ[x] for x in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE")
+                if x in os.environ}
         return dict(self.env, **kept)
 
     def call(self, *words, **options):

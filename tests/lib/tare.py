@@ -184,7 +184,8 @@ class Runtime:
         self.containers = []
         self.count = 0
         self.env = {name: os.environ[name] for name in
-                    ("PATH", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
+                    ("PATH", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE")
+                    if name in os.environ}
 
     def argv(self, *arguments, globals_=()):
         """The whole command line of a call."""
