@@ -5,6 +5,9 @@
 
 #include "plan/build.h"
 
+#define SCHEDULER_DEADLINE 6 /* SCHED_DEADLINE */
+#define SCHEDULER_RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK */
+
 #define not_yet(err, what) error_set((err), ENOTSUP, "not supported yet: %s", (what))
 
 static bool wants_notify(const struct spec_seccomp *seccomp)
@@ -21,21 +24,12 @@ static bool wants_notify(const struct spec_seccomp *seccomp)
 
 static int check_supported(const struct plan_builder *b, struct error *err)
 {
-	const struct spec_process *process = b->spec->process;
 	const struct spec_linux *lin = b->lin;
 
 	if (lin->n_net_devices > 0)
 		return not_yet(err, "linux.netDevices");
 	if (lin->intel_rdt)
 		return not_yet(err, "linux.intelRdt");
-	if (lin->memory_policy)
-		return not_yet(err, "linux.memoryPolicy");
-	if (process && process->scheduler)
-		return not_yet(err, "process.scheduler");
-	if (process && process->io_priority)
-		return not_yet(err, "process.ioPriority");
-	if (process && process->exec_cpu_affinity)
-		return not_yet(err, "process.execCPUAffinity");
 	/* a listenerPath that no rule uses is ignored (spec 242) */
 	if (wants_notify(lin->seccomp))
 		return not_yet(err, "linux.seccomp.listenerPath and SCMP_ACT_NOTIFY");
@@ -91,6 +85,23 @@ static int check_mount_namespace(const struct plan_builder *b, struct error *err
 			 what);
 }
 
+/* A process of SCHED_DEADLINE can't fork, unless its children are reset (sched(7): EAGAIN), and the init
+ * forks for its hooks. */
+static int check_scheduler(const struct plan_builder *b, struct error *err)
+{
+	const struct spec_process *process = b->spec->process;
+	const struct spec_hooks *hooks = b->spec->hooks;
+
+	if (!process || !process->scheduler || !hooks || hooks->n_start_container == 0)
+		return 0;
+	if (process->scheduler->policy != SCHEDULER_DEADLINE ||
+	    process->scheduler->flags & SCHEDULER_RESET_ON_FORK)
+		return 0;
+	return error_set(err, EINVAL,
+			 "process.scheduler: SCHED_DEADLINE together with startContainer hooks "
+			 "needs SCHED_FLAG_RESET_ON_FORK");
+}
+
 int plan_check(const struct plan_builder *b, struct error *err)
 {
 	int r;
@@ -100,5 +111,7 @@ int plan_check(const struct plan_builder *b, struct error *err)
 		r = check_terminal(b, err);
 	if (r >= 0)
 		r = check_mount_namespace(b, err);
+	if (r >= 0)
+		r = check_scheduler(b, err);
 	return r;
 }

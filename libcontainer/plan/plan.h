@@ -302,7 +302,11 @@ struct plan_process {
 	size_t n_sysctls;
 	const struct spec_pair *sysctls; /* name with dots or slashes, as given */
 	const struct spec_personality *personality;
-	/* see spec: decoded, and refused by plan_build() as long as their mechanism is missing */
+	const struct spec_scheduler
+		*scheduler; /* these, as in config.json; NULL: the caller's */
+	const struct spec_io_priority *io_priority;
+	const struct spec_memory_policy *memory_policy;
+	const struct spec_exec_cpu_affinity *exec_cpu_affinity; /* for exec alone */
 };
 
 /* ---- the whole ---- */

@@ -53,6 +53,78 @@ static void print_rlimit(struct json_writer *writer, const char *key, uint64_t v
 		json_key_uint(writer, key, value);
 }
 
+static const char *word(enum spec_vocabulary vocabulary, uint64_t value)
+{
+	const struct spec_words *words = spec_words(vocabulary);
+
+	return table_name(words->entries, words->count, value);
+}
+
+/* The words whose bits are set. */
+static void print_words(struct json_writer *writer, const char *key,
+			enum spec_vocabulary vocabulary, uint64_t bits)
+{
+	const struct spec_words *words = spec_words(vocabulary);
+	size_t i;
+
+	json_key(writer, key);
+	json_array_begin(writer);
+	for (i = 0; i < words->count; i++)
+		if (bits & words->entries[i].value)
+			json_string(writer, words->entries[i].name);
+	json_array_end(writer);
+}
+
+static void print_scheduler(const struct spec_scheduler *s, struct json_writer *writer)
+{
+	if (!s)
+		return;
+	json_key(writer, "scheduler");
+	json_object_begin(writer);
+	json_key_string(writer, "policy",
+			word(SPEC_WORDS_SCHEDULER_POLICY, (uint64_t)s->policy));
+	json_key_int(writer, "nice", s->nice);
+	json_key_int(writer, "priority", s->priority);
+	print_words(writer, "flags", SPEC_WORDS_SCHEDULER_FLAG, s->flags);
+	json_key_uint(writer, "runtime", s->runtime);
+	json_key_uint(writer, "deadline", s->deadline);
+	json_key_uint(writer, "period", s->period);
+	json_object_end(writer);
+}
+
+static void print_turns(const struct plan_process *p, struct json_writer *writer)
+{
+	print_scheduler(p->scheduler, writer);
+	if (p->io_priority) {
+		json_key(writer, "ioPriority");
+		json_object_begin(writer);
+		json_key_string(writer, "class",
+				word(SPEC_WORDS_IO_CLASS, (uint64_t)p->io_priority->class));
+		json_key_int(writer, "priority", p->io_priority->priority);
+		json_object_end(writer);
+	}
+	if (p->exec_cpu_affinity) {
+		json_key(writer, "execCPUAffinity");
+		json_object_begin(writer);
+		plan_print_text(writer, "initial", p->exec_cpu_affinity->initial);
+		plan_print_text(writer, "final", p->exec_cpu_affinity->final);
+		json_object_end(writer);
+	}
+}
+
+static void print_memory_policy(const struct spec_memory_policy *policy,
+				struct json_writer *writer)
+{
+	if (!policy)
+		return;
+	json_key(writer, "memoryPolicy");
+	json_object_begin(writer);
+	json_key_string(writer, "mode", word(SPEC_WORDS_MEMORY_MODE, (uint64_t)policy->mode));
+	plan_print_text(writer, "nodes", policy->nodes);
+	print_words(writer, "flags", SPEC_WORDS_MEMORY_FLAG, policy->flags);
+	json_object_end(writer);
+}
+
 static void print_program(const struct plan_process *p, struct json_writer *writer)
 {
 	char umask[16];
@@ -92,11 +164,11 @@ static void print_program(const struct plan_process *p, struct json_writer *writ
 	print_capabilities(&p->capabilities, writer);
 	plan_print_text(writer, "apparmorProfile", p->apparmor_profile);
 	plan_print_text(writer, "selinuxLabel", p->selinux_label);
+	print_turns(p, writer);
 }
 
 void plan_print_process(const struct plan_process *p, struct json_writer *writer)
 {
-	const struct spec_words *personalities = spec_words(SPEC_WORDS_PERSONALITY);
 	size_t i;
 
 	json_object_begin(writer);
@@ -115,16 +187,9 @@ void plan_print_process(const struct plan_process *p, struct json_writer *writer
 	json_object_end(writer);
 	if (p->personality)
 		json_key_string(writer, "personality",
-				table_name(personalities->entries, personalities->count,
-					   p->personality->domain));
+				word(SPEC_WORDS_PERSONALITY, p->personality->domain));
+	print_memory_policy(p->memory_policy, writer);
 	json_object_end(writer);
-}
-
-static const char *word(enum spec_vocabulary vocabulary, uint64_t value)
-{
-	const struct spec_words *words = spec_words(vocabulary);
-
-	return table_name(words->entries, words->count, value);
 }
 
 static void print_rule(const struct spec_syscall *rule, struct json_writer *writer)
@@ -156,7 +221,6 @@ static void print_rule(const struct spec_syscall *rule, struct json_writer *writ
 
 void plan_print_seccomp(const struct spec_seccomp *seccomp, struct json_writer *writer)
 {
-	const struct spec_words *flags = spec_words(SPEC_WORDS_SECCOMP_FLAG);
 	size_t i;
 
 	json_object_begin(writer);
@@ -166,14 +230,8 @@ void plan_print_seccomp(const struct spec_seccomp *seccomp, struct json_writer *
 		json_key_uint(writer, "defaultErrnoRet", seccomp->default_errno_ret.value);
 	plan_print_strings(writer, "architectures", seccomp->n_architectures,
 			   seccomp->architectures);
-	if (seccomp->flags_given) {
-		json_key(writer, "flags");
-		json_array_begin(writer);
-		for (i = 0; i < flags->count; i++)
-			if (seccomp->flags & flags->entries[i].value)
-				json_string(writer, flags->entries[i].name);
-		json_array_end(writer);
-	}
+	if (seccomp->flags_given)
+		print_words(writer, "flags", SPEC_WORDS_SECCOMP_FLAG, seccomp->flags);
 	plan_print_text(writer, "listenerPath", seccomp->listener_path);
 	plan_print_text(writer, "listenerMetadata", seccomp->listener_metadata);
 	json_key(writer, "syscalls");

@@ -211,6 +211,9 @@ static int program(const struct plan_builder *b, struct plan_process *p, struct 
 	p->rlimits = process->rlimits;
 	p->apparmor_profile = process->apparmor_profile;
 	p->selinux_label = process->selinux_label;
+	p->scheduler = process->scheduler;
+	p->io_priority = process->io_priority;
+	p->exec_cpu_affinity = process->exec_cpu_affinity;
 	r = environment(b, p, err);
 	if (r < 0)
 		return r;
@@ -229,6 +232,7 @@ int plan_process(const struct plan_builder *b, struct error *err)
 	p->n_sysctls = b->lin->n_sysctl;
 	p->sysctls = b->lin->sysctl;
 	p->personality = b->lin->personality;
+	p->memory_policy = b->lin->memory_policy;
 	if (!b->options->no_new_keyring) {
 		p->keyring = arena_printf(b->arena, "_ses.%s", b->options->id);
 		if (!p->keyring)

@@ -25,6 +25,8 @@ enum channel_type {
 	CHANNEL_STATE, /* descriptor: state for startContainer hooks */
 	CHANNEL_COMMIT, /* the container is recorded: wait for start */
 	CHANNEL_START, /* on the start socket; value: CHANNEL_VERSION */
+	/* from the container's side; here, because the numbers on the start socket stay */
+	CHANNEL_SCHEDULE, /* value: enum scheduling_part, which takes the creator's privileges */
 };
 
 #define CHANNEL_TEXT_MAX 65536

@@ -237,6 +237,7 @@ static const struct {
 	{ "entering the root", stage_enter_root },
 	{ "resetting the CPU affinity", stage_affinity },
 	{ "setting the personality", stage_personality },
+	{ "setting the scheduling", stage_scheduling },
 	{ "giving standard streams to the user", stage_stdio_owner },
 	{ "closing descriptors", stage_close_descriptors },
 	{ "entering the working directory", stage_working_directory },

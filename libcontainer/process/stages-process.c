@@ -21,6 +21,7 @@
 #include "kernel/uapi.h"
 #include "process/channel.h"
 #include "process/execute.h"
+#include "process/scheduling.h"
 
 int stage_session(struct init_context *context, struct error *err)
 {
@@ -68,6 +69,32 @@ int stage_terminal(struct init_context *context, struct error *err)
 		if (dup2(peer, fd) < 0)
 			return error_errno(err, errno, "dup2");
 	return 0;
+}
+
+/* The kernel asks for privileges of the host: what this process lacks, the creator may have. */
+static int schedule(struct init_context *context, enum scheduling_part part, struct error *err)
+{
+	int r;
+
+	r = scheduling_apply(&context->plan->process, part, 0, err);
+	if (r != -EPERM || !context->plan->namespaces.in_userns)
+		return r;
+	error_ignore(err, "the creator, who may have the privilege, is asked");
+	r = channel_send(context->channel, CHANNEL_SCHEDULE, (int32_t)part, NULL, -1);
+	return r < 0 ? error_errno(err, -r, "send to the creating process") : 0;
+}
+
+int stage_scheduling(struct init_context *context, struct error *err)
+{
+	int r;
+
+	r = schedule(context, SCHEDULING_POLICY, err);
+	if (r < 0)
+		return r;
+	r = schedule(context, SCHEDULING_IO, err);
+	if (r < 0)
+		return r;
+	return scheduling_set_memory(context->plan->process.memory_policy, err);
 }
 
 /* Gives a pipe or pty on a standard stream to the container's user, who could not open /proc/self/fd/1 again

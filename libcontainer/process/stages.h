@@ -16,6 +16,7 @@ int stage_sysctl(struct init_context *context, struct error *err) _must_check_;
 /* stages-process.c: what the program will be */
 int stage_session(struct init_context *context, struct error *err) _must_check_;
 int stage_terminal(struct init_context *context, struct error *err) _must_check_;
+int stage_scheduling(struct init_context *context, struct error *err) _must_check_;
 int stage_stdio_owner(struct init_context *context, struct error *err) _must_check_;
 int stage_working_directory(struct init_context *context, struct error *err) _must_check_;
 int stage_identity(struct init_context *context, struct error *err) _must_check_;

@@ -20,6 +20,7 @@
 #include "process/handover.h"
 #include "process/hooks.h"
 #include "process/outside.h"
+#include "process/scheduling.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
 #include "verbs/pid_file.h"
@@ -435,6 +436,11 @@ static int wait_until_it_stands(struct creation *c, struct error *err)
 			break;
 		case CHANNEL_TERMINAL:
 			r = serve_terminal(c, &message, err);
+			break;
+		case CHANNEL_SCHEDULE:
+			r = scheduling_apply(&c->prepared.plan->process,
+					     (enum scheduling_part)message.value,
+					     c->created.child.pid, err);
 			break;
 		case CHANNEL_STANDING:
 			return 0;

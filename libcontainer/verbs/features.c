@@ -136,6 +136,11 @@ static void write_linux(struct json_writer *writer, const char *version)
 	write_enabled(writer, "idmap", true);
 	json_object_end(writer);
 	write_enabled(writer, "netDevices", false);
+	json_key(writer, "memoryPolicy");
+	json_object_begin(writer);
+	write_words(writer, "modes", SPEC_WORDS_MEMORY_MODE);
+	write_words(writer, "flags", SPEC_WORDS_MEMORY_FLAG);
+	json_object_end(writer);
 	json_object_end(writer);
 }
 

@@ -316,24 +316,49 @@ static void section_oom_score_adj(void)
 	file("/proc/self/oom_score_adj");
 }
 
+/* What sched_getattr(2) says; the C library has no structure for it. */
+static void attributes(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+		uint32_t util_min, util_max;
+	} a = { 0 };
+
+	syscall(SYS_sched_getattr, 0, &a, sizeof a, 0);
+	number("policy", a.policy);
+	putchar(',');
+	number("flags", (long long)a.flags);
+	putchar(',');
+	number("priority", a.priority);
+	putchar(',');
+	number("runtime", (long long)a.runtime);
+	putchar(',');
+	number("deadline", (long long)a.deadline);
+	putchar(',');
+	number("period", (long long)a.period);
+}
+
 static void section_scheduling(void)
 {
-	struct sched_param parameter = { 0 };
+	unsigned long nodes[1024 / 8 / sizeof(unsigned long)] = { 0 };
 	cpu_set_t set;
 	int i, any = 0, mode = 0;
 
-	sched_getparam(0, &parameter);
 	putchar('{');
-	number("policy", sched_getscheduler(0));
-	putchar(',');
-	number("priority", parameter.sched_priority);
+	attributes();
 	putchar(',');
 	number("nice", getpriority(PRIO_PROCESS, 0));
 	putchar(',');
 	number("ioprio", syscall(SYS_ioprio_get, 1, 0));
 	putchar(',');
 	number("mempolicy",
-	       syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) < 0 ? -1 : mode);
+	       syscall(SYS_get_mempolicy, &mode, nodes, 1024, NULL, 0) < 0 ? -1 : mode);
+	putchar(',');
+	number("nodes", (long long)nodes[0]);
 	printf(",\"affinity\":[");
 	CPU_ZERO(&set);
 	sched_getaffinity(0, sizeof set, &set);
