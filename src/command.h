@@ -114,7 +114,10 @@ int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err) _mus
 int cmd_features(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_pause(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_ps(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_resume(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_run(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_start(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

@@ -58,6 +58,19 @@ int cgroup_populated(const char *path, struct error *err) _must_check_;
 /* Whether it is frozen (cgroup.events "frozen"); 0 when it is gone. */
 int cgroup_frozen(const char *path, struct error *err) _must_check_;
 
+/* Freezes (or thaws) all processes in the cgroup and below, and waits until the kernel says that it is done.
+ * One that could not be frozen in time is thawed again.
+ * @timeout_ms: how long to wait.
+ * Errors: ESRCH "container not running" when the cgroup is gone; ETIMEDOUT when a process can't be stopped
+ * (uninterruptible sleep), or is kept frozen by a cgroup above. */
+int cgroup_freeze(const char *path, bool frozen, int timeout_ms,
+		  struct error *err) _must_check_;
+
+/* Calls @each with the number of every process in the cgroup and below, as the caller's pid namespace counts
+ * them (what is not visible there is left out); a cgroup that is gone has none. */
+int cgroup_processes(const char *path, void (*each)(void *data, pid_t pid), void *data,
+		     struct error *err) _must_check_;
+
 /* After the init died during creation: appends to @err "killed by the out-of-memory killer (limit N)" if
  * memory.events says so. Returns whether it did. */
 bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err);

@@ -78,8 +78,9 @@ struct visit {
 	ssize_t count;
 };
 
-static int visit_processes(int dir, struct visit *visit)
+static int visit_processes(void *data, int dir)
 {
+	struct visit *visit = data;
 	_cleanup_file_ FILE *file = NULL;
 	char line[32];
 	int fd, number;
@@ -102,13 +103,19 @@ static int visit_processes(int dir, struct visit *visit)
 	return 0;
 }
 
-static int visit_tree(int dir, unsigned depth, struct visit *visit)
+/* What is done to every cgroup of a tree. */
+struct walk {
+	int (*each)(void *data, int dir);
+	void *data;
+};
+
+static int walk_tree(int dir, unsigned depth, const struct walk *walk)
 {
 	_cleanup_dir_ DIR *list = NULL;
 	struct dirent *entry;
 	int r, fd;
 
-	r = visit_processes(dir, visit);
+	r = walk->each(walk->data, dir);
 	if (r < 0)
 		return r;
 	if (depth == 0)
@@ -127,17 +134,24 @@ static int visit_tree(int dir, unsigned depth, struct visit *visit)
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		child = cgroup_open(dir, entry->d_name);
-		r = child < 0 ? child : visit_tree(child, depth - 1, visit);
+		r = child < 0 ? child : walk_tree(child, depth - 1, walk);
 		if (r < 0 && r != -ENOENT && r != -ENODEV)
 			return r;
 	}
 	return 0;
 }
 
+int cgroup_each(int dir, int (*each)(void *data, int dir), void *data)
+{
+	const struct walk walk = { .each = each, .data = data };
+
+	return walk_tree(dir, DEPTH_MAX, &walk);
+}
+
 ssize_t cgroup_each_process(int dir, void (*each)(void *data, pid_t pid), void *data)
 {
 	struct visit visit = { .each = each, .data = data };
-	int r = visit_tree(dir, DEPTH_MAX, &visit);
+	int r = cgroup_each(dir, visit_processes, &visit);
 
 	return r < 0 ? r : visit.count;
 }

@@ -21,6 +21,11 @@ int cgroup_flat_keyed(const char *text, const char *key, uint64_t *ret_value);
 /* Opens a directory for CLONE_INTO_CGROUP and reading; follows no link. Returns it or -errno. */
 int cgroup_open(int dirfd, const char *name);
 
+/* Calls @each for the cgroup @dir and every one below it, each before its children; what vanishes meanwhile is
+ * passed over. Ends with what @each returns below 0, but for -ENOENT and -ENODEV of a cgroup below, and with
+ * -ELOOP at 64 levels. */
+int cgroup_each(int dir, int (*each)(void *data, int dir), void *data);
+
 /* Calls @each for every process of the cgroup @dir and of those below it, with its pid in the caller's
  * pid namespace (processes that are not visible there are left out).
  * Returns how many there were, or -errno. */

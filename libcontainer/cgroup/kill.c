@@ -236,6 +236,20 @@ int cgroup_signal(const char *path, int signal, struct error *err)
 	return 0;
 }
 
+int cgroup_processes(const char *path, void (*each)(void *data, pid_t pid), void *data,
+		     struct error *err)
+{
+	_cleanup_fd_ int dir = open_path(path, err);
+	ssize_t n;
+
+	if (dir < 0)
+		return is_gone(dir) ? 0 : dir;
+	n = cgroup_each_process(dir, each, data);
+	if (n < 0 && !is_gone((int)n))
+		return error_errno(err, (int)-n, "list the processes of cgroup %s", path);
+	return 0;
+}
+
 /* A key of cgroup.events; 0 when the cgroup is gone. */
 static int event(const char *path, const char *key, struct error *err)
 {

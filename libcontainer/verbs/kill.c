@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/trace.h"
 #include "cgroup/cgroup.h"
 #include "kernel/process.h"
 #include "verbs/observe.h"
@@ -74,5 +75,9 @@ int verb_kill(struct verb_context *context, const char *id, int signal, bool all
 		return signal_rest(record, signal, all, err);
 	if (record->cgroup && (all || (signal == SIGKILL && !record->private_pid_ns)))
 		return cgroup_signal(record->cgroup, signal, err);
+	if (all && !(signal == SIGKILL && record->private_pid_ns))
+		trace_warning("container %s has no cgroup of its own: the signal goes to its "
+			      "first process alone",
+			      id);
 	return signal_init(context, record, signal, err);
 }

@@ -12,6 +12,7 @@
 #include "spec/spec.h"
 
 #define LOOKS_MAX 20
+#define LOCK_MS 10000
 
 static bool is_frozen(const char *cgroup)
 {
@@ -49,12 +50,32 @@ int observe(struct verb_context *context, const struct state_dir *dir, const cha
 		return r;
 	}
 	container.status = state_status_now(dir, container.record, context->proc);
-	if (container.status == STATE_RUNNING && is_frozen(container.record->cgroup))
+	if ((container.status == STATE_RUNNING || container.status == STATE_CREATED) &&
+	    is_frozen(container.record->cgroup))
 		container.status = STATE_PAUSED;
 	if (container.status != STATE_STOPPED)
 		container.pid = container.record->init.pid;
 	*ret_container = container;
 	return 0;
+}
+
+int observe_locked(struct verb_context *context, const char *id, struct state_dir *ret_dir,
+		   struct verb_container *ret_container, struct error *err)
+{
+	int r;
+
+	r = state_open_dir(&context->store, id, ret_dir, err);
+	if (r < 0)
+		return r;
+	r = state_lock(&context->store, id, ret_dir, LOCK_MS, err);
+	if (r < 0)
+		return r;
+	r = observe(context, ret_dir, id, ret_container, err);
+	if (r < 0)
+		return r;
+	if (!ret_container->recorded)
+		return error_set(err, ENOENT, "container does not exist");
+	return state_check_reachable(ret_container->record, context->proc, err);
 }
 
 /* Looks at a container once. */

@@ -8,3 +8,10 @@
  * Errors: those of state_read(), but for ENODATA. */
 int observe(struct verb_context *context, const struct state_dir *dir, const char *id,
 	    struct verb_container *ret_container, struct error *err) _must_check_;
+
+/* Opens @id's directory, waits up to ten seconds for its lock, and looks at it: for the verbs that change a
+ * living container (pause, resume, update).
+ * Errors: ENOENT "container does not exist", also when it was deleted meanwhile; ETIMEDOUT: another command
+ * holds the lock; EXDEV: see state_check_reachable(). */
+int observe_locked(struct verb_context *context, const char *id, struct state_dir *ret_dir,
+		   struct verb_container *ret_container, struct error *err) _must_check_;

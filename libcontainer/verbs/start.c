@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/trace.h"
+#include "cgroup/cgroup.h"
 #include "kernel/process.h"
 #include "process/channel.h"
 #include "process/hooks.h"
@@ -152,6 +153,16 @@ static int connect_init(struct verb_context *context, const struct state_dir *di
 	return steal_fd(&connection);
 }
 
+/* A frozen init would never answer, and keep resume from the lock. */
+static int check_frozen(const struct state_record *record, struct error *err)
+{
+	int r = cgroup_frozen(record->cgroup, err);
+
+	if (r > 0)
+		return error_set(err, EBUSY, "cannot start a container in the paused state");
+	return r;
+}
+
 int start_container(struct verb_context *context, const char *id, bool attended,
 		    struct error *err)
 {
@@ -175,6 +186,9 @@ int start_container(struct verb_context *context, const char *id, bool attended,
 	connection = connect_init(context, &dir, record, err);
 	if (connection < 0)
 		return connection;
+	r = check_frozen(record, err);
+	if (r < 0)
+		return r;
 	if (record->hooks && record->hooks->n_start_container > 0)
 		state_unlock(&dir);
 	if (!attended)

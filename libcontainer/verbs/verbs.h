@@ -1,8 +1,8 @@
 /* The verbs: each is one story, composed from the layers to the left. A verb takes its options as data
  * and prints nothing; the command in src/ turns words into options and results into text.
  *
- * Locks (see state/state.h): create, start and delete hold the container's lock, but never while a hook
- * runs; state, list and kill never take it, so that they answer at any moment. */
+ * Locks (see state/state.h): create, start, delete, pause and resume hold the container's lock, but never
+ * while a hook runs; state, list, ps and kill never take it, so that they answer at any moment. */
 #pragma once
 
 #include <stdbool.h>
@@ -122,6 +122,19 @@ int verb_delete(struct verb_context *context, const char *id, bool force,
  * with what state_claim() found, and for delete. */
 int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
 		       struct error *err) _must_check_;
+
+/* Freezes the container's processes, of a created one as well, and returns when they stand still.
+ * ESRCH: "container not running"; EBUSY: it is paused already, or being created; ENOTSUP: it has no cgroup. */
+int verb_pause(struct verb_context *context, const char *id, struct error *err) _must_check_;
+
+/* Lets a paused container go on. EINVAL: "container not paused". */
+int verb_resume(struct verb_context *context, const char *id, struct error *err) _must_check_;
+
+/* The processes of the container, those of cgroups that it made itself too, as the caller's pid namespace
+ * numbers them. A stopped one has none but what shared its pid namespace and lives on.
+ * @ret_pids: @ret_count of them, in the context's arena. ENOTSUP: it has no cgroup. */
+int verb_ps(struct verb_context *context, const char *id, pid_t **ret_pids, size_t *ret_count,
+	    struct error *err) _must_check_;
 
 struct verb_spec_options {
 	/* --rootless: for a caller without privileges: a user namespace with the caller's own ids mapped to

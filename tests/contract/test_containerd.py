@@ -415,3 +415,23 @@ def test_exit_codes_from_texts(shim, program, docker_says, podman_says):
     assert callers.Docker.exit_code(message) == docker_says, message
     if podman_says:
         assert callers.Podman.exit_code(result.err) == podman_says, result.err
+
+
+@promise("contract:8", "contract:5")
+def test_pause_resume_ps(shim):
+    """Task.Pause, Resume, Pids and docker top, whose output is read together with the errors."""
+    started(shim)
+    assert shim.call("pause", shim.id) == (0, "", "")
+    assert json.loads(shim.combined("state", shim.id)[1])["status"] == "paused"
+    rc, output = shim.combined("ps", "--format", "json", shim.id)
+    assert rc == 0 and shim.container.pid in json.loads(output)
+    assert shim.call("resume", shim.id) == (0, "", "")
+    callers.skip_peer(shim.runtime, "crun", "has no table of ps(1)")
+    rc, output = shim.combined("ps", "--format", "table", shim.id, "-o", "pid,args", "-e")
+    assert rc == 0 and output.splitlines()[0].split()[0] == "PID"
+    assert str(shim.container.pid) in {line.split()[0] for line in output.splitlines()[1:]}
+    assert shim.call("kill", shim.id, "9").rc == 0
+    assert shim.container.wait() == 137
+    result = shim.call("pause", shim.id)
+    assert result.rc == 1 and shim.classify_kill(result.err) == "NotFound"
+    assert "not running" in shim.last_error()

@@ -187,3 +187,18 @@ def test_monitor_need_not_wait_for_the_end_of_the_pipe(conmon):
     conmon.call("start", conmon.id)
     assert callers.read_line(conmon.out) == b"up\n"
     assert conmon.container.pid in callers.holders(conmon.err)
+
+
+@promise("contract:10", "contract:11")
+@pytest.mark.parametrize("kind", [callers.Podman, callers.Crio])
+def test_pause_and_resume(conmon, kind):
+    caller = as_caller(kind, created(conmon))
+    assert caller.call("start", caller.id) == (0, "", "")
+    assert callers.read_line(conmon.out) == b"up\n"
+    assert caller.call("pause", caller.id) == (0, "", "")
+    assert json.loads(caller.call("state", caller.id).out)["status"] == "paused"
+    assert caller.call("resume", caller.id) == (0, "", "")
+    assert json.loads(caller.call("state", caller.id).out)["status"] == "running"
+    assert caller.call("pause", caller.id) == (0, "", "")
+    assert caller.call("delete", "--force", caller.id) == (0, "", "")
+    assert conmon.container.wait() == 137

@@ -12,7 +12,8 @@ import pytest
 from tare import TOP, default_config, eventually, promise
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)"
-VERBS = ["create", "delete", "features", "kill", "list", "plan", "run", "spec", "start", "state"]
+VERBS = ["create", "delete", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec",
+         "start", "state"]
 
 # A program that ends with status 3 when it gets SIGTERM, and says what other signal it got.
 TRAP = """
@@ -75,6 +76,10 @@ def test_version(runtime, flag):
     (["delete"], '"delete" requires exactly 1 argument(s)'),
     (["kill"], '"kill" requires a minimum of 1 argument(s)'),
     (["kill", "a", "9", "x"], '"kill" requires a maximum of 2 argument(s)'),
+    (["pause"], '"pause" requires exactly 1 argument(s)'),
+    (["resume", "a", "b"], '"resume" requires exactly 1 argument(s)'),
+    (["ps"], '"ps" requires a minimum of 1 argument(s)'),
+    (["ps", "-e", "a"], "flag provided but not defined: -e"),
     (["list", "a"], '"list" requires exactly 0 argument(s)'),
     (["state", "--no-such", "a"], "flag provided but not defined: -no-such"),
     (["state", "-x", "a"], "flag provided but not defined: -x"),
@@ -196,7 +201,7 @@ def test_success_logs_nothing(runtime):
 # ---- names and the state root ----
 
 @promise("contract:7.1", "contract:14", "spec:38", "spec:39", "spec:42")
-@pytest.mark.parametrize("verb", ["state", "start", "kill", "delete", "create", "run"])
+@pytest.mark.parametrize("verb", ["state", "start", "kill", "delete", "create", "run", "pause", "ps"])
 @pytest.mark.parametrize("name, message", [
     ("", "container id cannot be empty"), ("a/b", "invalid container ID format"),
     ("..", "invalid container ID format"), (".", "invalid container ID format"),
@@ -212,7 +217,7 @@ def test_bad_names(runtime, verb, name, message):
 
 
 @promise("contract:14", "spec:39")
-@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"]])
+@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"], ["pause"], ["resume"], ["ps"]])
 def test_unknown_container(runtime, words):
     result = runtime.call(*words, "none")
     assert (result.rc, log_text(result)) == (1, "container does not exist")
