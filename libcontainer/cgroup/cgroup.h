@@ -41,6 +41,16 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
 		       struct error *err) _must_check_;
 
+/* Changes the limits of the living cgroup at @path, and its device filter with plan->filter_devices. Either all
+ * of it holds afterwards, or, when a write is refused, what held before: the values read beforehand are
+ * written back in the opposite order. The filter is replaced at one stroke (BPF_F_REPLACE): there is no moment
+ * without one. Controllers that are needed and missing are enabled on the way down to it.
+ * @plan: from plan_update().
+ * Errors: ENOTSUP when @path is NULL (the container has no cgroup of its own), ESRCH when it is gone, EBUSY by
+ * memory.checkBeforeUpdate; else as cgroup_create(). */
+int cgroup_update(const struct plan_cgroup *plan, const char *path,
+		  struct error *err) _must_check_;
+
 /* Closes the descriptor; the directory stays. */
 void cgroup_close(struct cgroup *cgroup);
 

@@ -19,6 +19,7 @@
 #include "cgroup/device_filter.h"
 #include "cgroup/file.h"
 #include "cgroup/fit.h"
+#include "cgroup/write.h"
 #include "kernel/uapi.h"
 
 #define DELEGATE_LIST "/sys/kernel/cgroup/delegate"
@@ -28,6 +29,7 @@ struct making {
 	char *path;
 	int dir; /* of the part of the path that was reached */
 	bool in_hierarchy; /* that part is a cgroup */
+	bool only_reach; /* nothing is made: it is there, or that is an error */
 	unsigned n_made; /* how many directories at the end of the path were not there before */
 };
 
@@ -77,7 +79,7 @@ static int step(struct making *making, const char *name, struct error *err)
 	int fd, r;
 
 	fd = openat(making->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && making->in_hierarchy) {
+	if (fd < 0 && errno == ENOENT && making->in_hierarchy && !making->only_reach) {
 		r = make_directory(making, name, err);
 		if (r < 0)
 			return r;
@@ -127,30 +129,6 @@ static int descend(struct making *making, const struct controllers *controllers,
 	if (!making->in_hierarchy)
 		return error_set(err, ENOTSUP, "%s is not on a cgroup2 file system",
 				 making->path);
-	return 0;
-}
-
-static int write_all(const struct plan_cgroup_write *writes, size_t n_writes, int dir,
-		     struct error *err)
-{
-	size_t i;
-	int r;
-
-	for (i = 0; i < n_writes; i++) {
-		r = fd_write_file(dir, writes[i].file, writes[i].value, err);
-		if (r >= 0)
-			continue;
-		if (r == -ENOENT && writes[i].optional) {
-			error_ignore(err, "this kernel does not have the file, and it can be "
-					  "done without");
-			continue;
-		}
-		if (r == -ENOENT)
-			error_hint(err, " (this kernel's %s has no such file)",
-				   writes[i].controller ? writes[i].controller : "cgroup v2");
-		return error_at(err, "%s",
-				writes[i].where ? writes[i].where : "linux.resources");
-	}
 	return 0;
 }
 
@@ -216,7 +194,9 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 		if (r < 0)
 			return r;
 	}
-	r = write_all(plan->writes, plan->n_writes, making.dir, err);
+	r = cgroup_check_usage(plan, making.dir, err);
+	if (r >= 0)
+		r = cgroup_write_all(plan->writes, plan->n_writes, making.dir, err);
 	if (r >= 0 && plan->delegate)
 		r = give_away(plan, making.dir, err);
 	if (r >= 0)
@@ -230,12 +210,23 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	return 0;
 }
 
+int cgroup_enable_down_to(const char *path, const struct controllers *controllers,
+			  struct error *err)
+{
+	_cleanup_(cleanup_making) struct making making = { .dir = -1, .only_reach = true };
+
+	making.path = strdup(path);
+	if (!making.path)
+		return error_oom(err);
+	return descend(&making, controllers, err);
+}
+
 int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
 		       struct error *err)
 {
 	if (cgroup->fd < 0)
 		return 0;
-	return write_all(plan->late_writes, plan->n_late_writes, cgroup->fd, err);
+	return cgroup_write_all(plan->late_writes, plan->n_late_writes, cgroup->fd, err);
 }
 
 void cgroup_close(struct cgroup *cgroup)

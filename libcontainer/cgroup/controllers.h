@@ -28,3 +28,8 @@ void controllers_collect(const struct plan_cgroup *plan, struct controllers *ret
  * @dir. */
 int controllers_enable(const struct controllers *controllers, int dir, const char *path,
 		       struct error *err) _must_check_;
+
+/* Goes down to the existing cgroup @path (absolute in the file system) and enables on each level for the next
+ * what is needed and missing. Errors as controllers_enable(). */
+int cgroup_enable_down_to(const char *path, const struct controllers *controllers,
+			  struct error *err) _must_check_;

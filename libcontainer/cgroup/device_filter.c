@@ -206,13 +206,10 @@ static int load(const struct bpf_insn *program, size_t length, struct error *err
 	return error_hint(err, ": %.800s", strlen(log) > 800 ? log + strlen(log) - 800 : log);
 }
 
-int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
-			 struct error *err)
+static int load_rules(const struct plan_device_rule *rules, size_t n_rules, struct error *err)
 {
 	_cleanup_free_ struct bpf_insn *program = NULL;
-	_cleanup_fd_ int fd = -1;
-	union bpf_attr attributes;
-	int r;
+	int fd;
 
 	program = calloc(DEVICE_FILTER_PROLOGUE + n_rules * DEVICE_FILTER_RULE_MAX +
 				 DEVICE_FILTER_EPILOGUE,
@@ -220,17 +217,34 @@ int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n
 	if (!program)
 		return error_oom(err);
 	fd = load(program, device_filter_compile(rules, n_rules, program), err);
-	if (fd < 0)
-		return -err->code;
+	return fd < 0 ? -err->code : fd;
+}
+
+/* @replaced: the program whose place it takes, or -1: it comes beside what is there. */
+static int attach(int dir, int program, int replaced, struct error *err)
+{
+	union bpf_attr attributes;
+	int r;
+
 	memset(&attributes, 0, sizeof attributes);
 	attributes.target_fd = (unsigned)dir;
-	attributes.attach_bpf_fd = (unsigned)fd;
+	attributes.attach_bpf_fd = (unsigned)program;
 	attributes.attach_type = BPF_CGROUP_DEVICE;
 	attributes.attach_flags = BPF_F_ALLOW_MULTI;
+	if (replaced >= 0) {
+		attributes.attach_flags |= BPF_F_REPLACE;
+		attributes.replace_bpf_fd = (unsigned)replaced;
+	}
 	r = bpf(BPF_PROG_ATTACH, &attributes);
-	if (r < 0)
-		return error_errno(err, -r, "attach the device filter");
-	return 0;
+	return r < 0 ? error_errno(err, -r, "attach the device filter") : 0;
+}
+
+int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
+			 struct error *err)
+{
+	_cleanup_fd_ int fd = load_rules(rules, n_rules, err);
+
+	return fd < 0 ? fd : attach(dir, fd, -1, err);
 }
 
 /* Opens the program with that id if it is ours. Returns its descriptor, or -errno. */
@@ -257,11 +271,10 @@ static int open_own_program(uint32_t id)
 	return strcmp(info.name, PROGRAM_NAME) == 0 ? steal_fd(&fd) : -ENOENT;
 }
 
-int device_filter_detach(int dir, struct error *err)
+/* The ids of the programs attached to the cgroup itself. Returns how many. */
+static int list_programs(int dir, uint32_t *ids, struct error *err)
 {
-	uint32_t ids[ATTACHED_MAX] = { 0 };
 	union bpf_attr attributes;
-	unsigned i, count;
 	int r;
 
 	memset(&attributes, 0, sizeof attributes);
@@ -272,8 +285,40 @@ int device_filter_detach(int dir, struct error *err)
 	r = bpf(BPF_PROG_QUERY, &attributes);
 	if (r < 0)
 		return error_errno(err, -r, "list the device filters of the cgroup");
-	count = attributes.query.prog_cnt;
-	for (i = 0; i < count && i < ATTACHED_MAX; i++) {
+	return attributes.query.prog_cnt < ATTACHED_MAX ? (int)attributes.query.prog_cnt
+							: ATTACHED_MAX;
+}
+
+int device_filter_replace(int dir, const struct plan_device_rule *rules, size_t n_rules,
+			  struct error *err)
+{
+	_cleanup_fd_ int fd = load_rules(rules, n_rules, err);
+	uint32_t ids[ATTACHED_MAX] = { 0 };
+	int i, count;
+
+	if (fd < 0)
+		return fd;
+	count = list_programs(dir, ids, err);
+	if (count < 0)
+		return count;
+	for (i = 0; i < count; i++) {
+		_cleanup_fd_ int old = open_own_program(ids[i]);
+
+		if (old >= 0)
+			return attach(dir, fd, old, err);
+	}
+	return attach(dir, fd, -1, err);
+}
+
+int device_filter_detach(int dir, struct error *err)
+{
+	uint32_t ids[ATTACHED_MAX] = { 0 };
+	union bpf_attr attributes;
+	int i, r, count = list_programs(dir, ids, err);
+
+	if (count < 0)
+		return count;
+	for (i = 0; i < count; i++) {
 		_cleanup_fd_ int fd = open_own_program(ids[i]);
 
 		if (fd < 0)

@@ -24,5 +24,10 @@ size_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rule
 int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
 			 struct error *err) _must_check_;
 
+/* The same in place of the program that this runtime attached earlier, at one stroke: at each moment the one or
+ * the other is at work. Without an earlier one it is attached. */
+int device_filter_replace(int dir, const struct plan_device_rule *rules, size_t n_rules,
+			  struct error *err) _must_check_;
+
 /* Detaches the programs that this runtime attached to the cgroup @dir earlier; others stay. */
 int device_filter_detach(int dir, struct error *err) _must_check_;

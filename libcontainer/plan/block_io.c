@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "base/trace.h"
 #include "plan/cgroup.h"
 
 /* v1: 10 to 1000, v2: 1 to 10000 (contract 7.15). */
@@ -50,8 +49,6 @@ static int add_device_weight(struct plan_writes *w, const struct spec_weight_dev
 				   index);
 	if (!write.where)
 		return error_oom(err);
-	if (device->leaf_weight.value != 0)
-		trace_warning("%s.leafWeight: ignored, cgroup v2 has none", write.where);
 	if (device->weight.value == 0)
 		return 0;
 	r = convert_weight(device->weight.value, write.where, &converted, err);
@@ -113,9 +110,6 @@ int plan_block_io(struct plan_writes *w, const struct spec_block_io *io, struct 
 	size_t i;
 	int r = 0;
 
-	if (io->leaf_weight.value != 0)
-		trace_warning(
-			"linux.resources.blockIO.leafWeight: ignored, cgroup v2 has none");
 	if (io->weight.value != 0)
 		r = add_weight(w, io->weight.value, err);
 	for (i = 0; i < io->n_weight_device && r >= 0; i++)

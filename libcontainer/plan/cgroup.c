@@ -68,7 +68,9 @@ int plan_cgroup(const struct plan_builder *b, struct error *err)
 		return 0;
 	}
 	if (b->privileged) {
-		r = plan_device_rules(b, cgroup, err);
+		r = plan_device_rules(b->lin->resources,
+				      b->spec->process && b->spec->process->terminal, b->arena,
+				      cgroup, err);
 		if (r < 0)
 			return r;
 	} else if (b->lin->resources && b->lin->resources->n_devices > 0) {

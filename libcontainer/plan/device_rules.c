@@ -37,15 +37,13 @@ static uint8_t access_of(const char *letters)
 	return access;
 }
 
-int plan_device_rules(const struct plan_builder *b, struct plan_cgroup *cgroup,
-		      struct error *err)
+int plan_device_rules(const struct spec_resources *resources, bool terminal,
+		      struct arena *arena, struct plan_cgroup *cgroup, struct error *err)
 {
-	const struct spec_resources *resources = b->lin->resources;
-	bool terminal = b->spec->process && b->spec->process->terminal;
 	size_t given = resources ? resources->n_devices : 0, n = 0, i;
 	struct plan_device_rule *rules;
 
-	rules = arena_array(b->arena, given + ELEMENTS_OF(default_rules) + 2, sizeof *rules);
+	rules = arena_array(arena, given + ELEMENTS_OF(default_rules) + 2, sizeof *rules);
 	if (!rules)
 		return error_oom(err);
 	rules[n++] = (struct plan_device_rule){ false, 'a', -1, -1, ALL };

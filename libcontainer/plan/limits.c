@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/trace.h"
 #include "plan/cgroup.h"
 
 int plan_add_write(struct plan_writes *w, const struct plan_write_to *write, struct error *err,
@@ -51,44 +50,50 @@ static int add_limit(struct plan_writes *w, const struct plan_write_to *write, i
 	return plan_add_write(w, write, err, "%" PRId64, value);
 }
 
-/* Swap alone, where v1 has memory and swap together; spec_load() saw to it that the sum is the larger one.
- * Returns whether there is something to write. */
-static bool swap_limit(const struct spec_memory *memory, int64_t *ret_swap)
+static const struct plan_write_to swap_file = {
+	.controller = "memory",
+	.file = "memory.swap.max",
+	.where = "linux.resources.memory.swap",
+};
+
+/* Swap alone, where v1 has memory and swap together. Of a whole config.json spec_load() has checked it, of an
+ * update nobody could. Returns whether there is something to write, or -errno. */
+static int swap_limit(const struct spec_memory *memory, int64_t *ret_swap, struct error *err)
 {
 	int64_t limit = memory->limit.value, swap = memory->swap.value;
 
 	/* unlimited memory is unlimited swap, unless said otherwise */
 	if (limit < 0 && swap == 0)
 		swap = -1;
+	if (swap > 0 && limit == 0)
+		return error_set(err, EINVAL,
+				 "%s: unable to set swap limit without memory limit",
+				 swap_file.where);
+	if (swap > 0 && (limit < 0 || swap < limit))
+		return error_set(err, EINVAL, "%s: memory+swap limit should be >= memory limit",
+				 swap_file.where);
 	*ret_swap = swap > 0 ? swap - limit : swap;
 	return swap != 0;
 }
 
-static void warn_of_memory(const struct spec_memory *memory)
+static int add_swap(struct plan_writes *w, const struct spec_memory *memory, struct error *err)
 {
-	if (memory->kernel.value > 0)
-		trace_warning("linux.resources.memory.kernel: ignored, cgroup v2 counts kernel "
-			      "memory in memory.limit");
-	if (memory->kernel_tcp.value > 0)
-		trace_warning(
-			"linux.resources.memory.kernelTCP: ignored, cgroup v2 counts socket "
-			"memory in memory.limit");
-	if (memory->swappiness.set)
-		trace_warning("linux.resources.memory.swappiness: ignored, cgroup v2 has none");
-	if (memory->disable_oom_killer.value)
-		trace_warning(
-			"linux.resources.memory.disableOOMKiller: ignored, cgroup v2 cannot "
-			"disable the OOM killer");
+	struct plan_write_to write = swap_file;
+	int64_t swap = 0;
+	int r = swap_limit(memory, &swap, err);
+
+	if (r <= 0)
+		return r;
+	/* a kernel without swap accounting has no limit to lift */
+	write.optional = swap < 0;
+	return add_limit(w, &write, swap, err);
 }
 
 static int add_memory(struct plan_writes *w, const struct spec_memory *memory,
 		      struct error *err)
 {
-	int64_t swap;
-	bool has_swap = swap_limit(memory, &swap);
 	int r = 0;
 
-	warn_of_memory(memory);
 	if (memory->limit.value != 0)
 		r = add_limit(
 			w,
@@ -96,14 +101,8 @@ static int add_memory(struct plan_writes *w, const struct spec_memory *memory,
 						 .file = "memory.max",
 						 .where = "linux.resources.memory.limit" },
 			memory->limit.value, err);
-	/* a kernel without swap accounting has no limit to lift */
-	if (r >= 0 && has_swap)
-		r = add_limit(w,
-			      &(struct plan_write_to){ .controller = "memory",
-						       .file = "memory.swap.max",
-						       .where = "linux.resources.memory.swap",
-						       .optional = swap < 0 },
-			      swap, err);
+	if (r >= 0)
+		r = add_swap(w, memory, err);
 	if (r >= 0 && memory->reservation.value != 0)
 		r = add_limit(w,
 			      &(struct plan_write_to){
@@ -120,6 +119,9 @@ static int add_cpu_time(struct plan_writes *w, const struct spec_cpu *cpu, struc
 	uint64_t period = cpu->period.value ? cpu->period.value : 100000;
 	int r = 0;
 
+	if (cpu->quota.value > 0 && cpu->burst.value > (uint64_t)cpu->quota.value)
+		return error_set(err, EINVAL,
+				 "linux.resources.cpu.burst: must not be larger than quota");
 	if (cpu->quota.value != 0 || cpu->period.value != 0) {
 		write.where = cpu->quota.value != 0 ? "linux.resources.cpu.quota"
 						    : "linux.resources.cpu.period";
@@ -319,28 +321,49 @@ static int add_lists(struct plan_writes *w, const struct spec_resources *resourc
 	return r;
 }
 
+void plan_check_usage(const struct spec_memory *memory, struct plan_cgroup *cgroup)
+{
+	if (!memory || !memory->check_before_update.value)
+		return;
+	if (memory->limit.value > 0)
+		cgroup->usage_below = (uint64_t)memory->limit.value;
+	if (memory->swap.value > 0)
+		cgroup->usage_with_swap_below = (uint64_t)memory->swap.value;
+}
+
+int plan_add_limits(struct plan_writes *w, const struct spec_resources *resources,
+		    struct error *err)
+{
+	int r = 0;
+
+	if (resources->memory)
+		r = add_memory(w, resources->memory, err);
+	if (r >= 0 && resources->cpu)
+		r = add_cpu(w, resources->cpu, err);
+	if (r >= 0 && resources->cpu)
+		r = add_cpuset(w, resources->cpu, err);
+	if (r >= 0 && resources->pids)
+		r = add_pids(w, resources->pids, err);
+	if (r >= 0 && resources->block_io)
+		r = plan_block_io(w, resources->block_io, err);
+	if (r >= 0 && resources->network)
+		r = check_network(resources->network, err);
+	if (r >= 0)
+		r = add_lists(w, resources, err);
+	return r;
+}
+
 int plan_limits(const struct plan_builder *b, struct plan_cgroup *cgroup, struct error *err)
 {
 	const struct spec_resources *resources = b->lin->resources;
 	struct plan_writes w = { .arena = b->arena };
-	int r = 0;
+	int r;
 
 	if (!resources)
 		return 0;
-	if (resources->memory)
-		r = add_memory(&w, resources->memory, err);
-	if (r >= 0 && resources->cpu)
-		r = add_cpu(&w, resources->cpu, err);
-	if (r >= 0 && resources->cpu)
-		r = add_cpuset(&w, resources->cpu, err);
-	if (r >= 0 && resources->pids)
-		r = add_pids(&w, resources->pids, err);
-	if (r >= 0 && resources->block_io)
-		r = plan_block_io(&w, resources->block_io, err);
-	if (r >= 0 && resources->network)
-		r = check_network(resources->network, err);
-	if (r >= 0)
-		r = add_lists(&w, resources, err);
+	plan_warn_of_limits(resources);
+	r = plan_add_limits(&w, resources, err);
+	plan_check_usage(resources->memory, cgroup);
 	cgroup->n_writes = w.n;
 	cgroup->writes = w.list;
 	cgroup->n_late_writes = w.n_late;

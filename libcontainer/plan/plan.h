@@ -250,6 +250,25 @@ struct plan_cgroup {
 	bool delegate; /* chown to the container's root (spec-checklist 185-191) */
 	uint32_t owner_uid, owner_gid; /* host ids, with delegate */
 	bool required; /* limits were asked for: failing to make the cgroup is an error */
+	/* memory.checkBeforeUpdate (spec 198): limits in bytes that must be above what is used already,
+	 * memory alone, and memory and swap together. 0: not checked. */
+	uint64_t usage_below, usage_with_swap_below;
+};
+
+/* What an update asks of a live container. */
+struct plan_update_request {
+	const struct spec_resources *recorded; /* what holds now; NULL: nothing was recorded */
+	const struct spec_resources *asked;
+	bool privileged; /* root in the initial user namespace: there is a device filter */
+	bool terminal; /* process.terminal: the filter has a rule for the console */
+};
+
+/* What comes of it. */
+struct plan_update {
+	/* For cgroup_update(): the writes in an order in which no step contradicts what holds meanwhile;
+	 * filter_devices: the device filter is to be replaced, because other rules were asked for. */
+	struct plan_cgroup cgroup;
+	const struct spec_resources *resources; /* for the record: recorded and asked, merged */
 };
 
 /* ---- the process ---- */
@@ -329,6 +348,15 @@ struct plan {
 int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 	       const struct plan_options *options, struct arena *arena,
 	       const struct plan **ret_plan, struct error *err) _must_check_;
+
+/* Plans an update: only what is set in request->asked changes; what depends on a recorded property (swap on
+ * memory; quota, period and burst on each other; the weight on idle) is computed from both. Device rules that
+ * are the recorded ones leave the filter as it is: callers send all that config.json has, and others may have
+ * added devices to the filter meanwhile (contract 7.12).
+ * @ret_update: borrows from the request and the arena.
+ * Errors: EINVAL for a contradiction, ENOTSUP for what cgroup v2 does not have; both say which property. */
+int plan_update(const struct plan_update_request *request, struct arena *arena,
+		struct plan_update *ret_update, struct error *err) _must_check_;
 
 /* The namespace that the new file system of @op shows, which is that of whoever opens its context (procfs:
  * the option pidns): an enum spec_namespace_type, or -1 when it shows none. */

@@ -273,3 +273,25 @@ int spec_read_hooks(const struct json_value *value, const char *name, struct are
 	*ret_hooks = hooks;
 	return 0;
 }
+
+int spec_read_resources(const struct json_value *value, const char *name, struct arena *arena,
+			const struct spec_resources **ret_resources, struct error *err)
+{
+	struct decoder decoder = { .arena = arena, .name = name };
+	struct place whole = { .decoder = &decoder };
+	struct spec_resources *resources;
+	int r;
+
+	*ret_resources = NULL;
+	if (!value || value->type == JSON_NULL)
+		return 0;
+	resources = arena_alloc(arena, sizeof *resources);
+	if (!resources)
+		return error_oom(err);
+	decode_object(&whole, &type_resources, value, resources);
+	r = decoder_finish(&decoder, err);
+	if (r < 0)
+		return r;
+	*ret_resources = resources;
+	return 0;
+}

@@ -463,6 +463,27 @@ int spec_read_hooks(const struct json_value *value, const char *name, struct are
 /* Writes the hooks back as an object that spec_read_hooks() reads. NULL writes an empty object. */
 void spec_write_hooks(const struct spec_hooks *hooks, struct json_writer *writer);
 
+/* The resources object of a document that was parsed before (the state record), as spec_read_hooks(). */
+int spec_read_resources(const struct json_value *value, const char *name, struct arena *arena,
+			const struct spec_resources **ret_resources,
+			struct error *err) _must_check_;
+
+/* Writes the resources back as an object that spec_read_resources() reads. NULL writes an empty object. */
+void spec_write_resources(const struct spec_resources *resources, struct json_writer *writer);
+
+/* What holds after @asked has been applied to what @recorded says: a property that is set in @asked replaces
+ * the recorded one, the others stay. Entries of lists replace the one of the same device, page size or key;
+ * only the device rules are replaced as a whole, because their order counts. A 0 counts as not set where
+ * callers say so with it: memory.*, cpu.shares, cpu.quota, cpu.period and blockIO.weight (contract 7.15).
+ * Both may be NULL. @ret_resources: never NULL; shares strings and lists with both. */
+int spec_merge_resources(const struct spec_resources *recorded,
+			 const struct spec_resources *asked, struct arena *arena,
+			 const struct spec_resources **ret_resources,
+			 struct error *err) _must_check_;
+
+/* Whether two sets of device rules are the same, in the same order. */
+bool spec_same_device_rules(const struct spec_resources *a, const struct spec_resources *b);
+
 /* ---- namespaces ---- */
 
 /* The entry of that type, or NULL (also when @lin is NULL): the container inherits the caller's. */

@@ -4,8 +4,9 @@
  * the record could speak of.
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
- * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, privatePidNs, hasProcess, annotations, hooks. A reader ignores
- * members that it does not know; what an older tare must not ignore raises the version. */
+ * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, privatePidNs, hasProcess, notifies, terminal, annotations,
+ * hooks, resources. A reader ignores members that it does not know; what an older tare must not ignore raises
+ * the version. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,6 +56,8 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	json_key_bool(writer, "hasProcess", record->has_process);
 	if (record->notifies)
 		json_key_bool(writer, "notifies", true);
+	if (record->terminal)
+		json_key_bool(writer, "terminal", true);
 	json_key(writer, "annotations");
 	json_object_begin(writer);
 	for (i = 0; i < record->n_annotations; i++)
@@ -64,6 +67,10 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	if (record->hooks) {
 		json_key(writer, "hooks");
 		spec_write_hooks(record->hooks, writer);
+	}
+	if (record->resources) {
+		json_key(writer, "resources");
+		spec_write_resources(record->resources, writer);
 	}
 	json_object_end(writer);
 }
@@ -221,6 +228,7 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->private_pid_ns = read_bool(reader, "privatePidNs");
 	record->has_process = read_bool(reader, "hasProcess");
 	record->notifies = read_bool(reader, "notifies");
+	record->terminal = read_bool(reader, "terminal");
 	read_annotations(reader, arena, record);
 	status = read_needed(reader, "status");
 	if (reader->err->code == 0 && state_status_parse(status, &record->status) < 0)
@@ -228,6 +236,10 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	if (reader->err->code == 0 &&
 	    spec_read_hooks(json_member(reader->object, "hooks"), STATE_RECORD_FILE, arena,
 			    &record->hooks, reader->err) < 0)
+		return -reader->err->code;
+	if (reader->err->code == 0 &&
+	    spec_read_resources(json_member(reader->object, "resources"), STATE_RECORD_FILE,
+				arena, &record->resources, reader->err) < 0)
 		return -reader->err->code;
 	return -reader->err->code;
 }

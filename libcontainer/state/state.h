@@ -52,6 +52,9 @@ struct state_record {
 	size_t n_annotations;
 	const struct spec_pair *annotations;
 	const struct spec_hooks *hooks; /* poststart and poststop; NULL: none */
+	bool terminal; /* process.terminal */
+	/* linux.resources as they were asked for, by config.json and each update since; NULL: nothing */
+	const struct spec_resources *resources;
 };
 
 /* An open state root. */

@@ -131,6 +131,8 @@ static int begin_record(struct creation *c, struct error *err)
 		.n_annotations = spec->n_annotations,
 		.annotations = spec->annotations,
 		.hooks = spec->hooks,
+		.terminal = spec->process && spec->process->terminal,
+		.resources = spec->linux_ ? spec->linux_->resources : NULL,
 	};
 	if (!c->record.created)
 		return error_oom(err);

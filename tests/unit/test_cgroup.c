@@ -295,6 +295,48 @@ static int open_inside(const struct cgroup *cgroup, const char *path, int flags)
 	return status;
 }
 
+static void check_file(const struct cgroup *cgroup, const char *file, const char *expected,
+		       struct fixture *f)
+{
+	char *text = NULL;
+
+	assert_true(fd_read_file(cgroup->fd, file, 4096, f->arena, &text, &f->err) >= 0);
+	assert_string_equal(text, expected);
+}
+
+/* contract:7.12 */
+static void updates_all_or_nothing(void **state)
+{
+	const struct plan_cgroup_write writes[] = {
+		{ .file = "cgroup.max.depth", .value = "5", .where = "one" },
+		{ .file = "no.such.file", .value = "5", .where = "two", .optional = true },
+		{ .file = "cgroup.max.descendants", .value = "7", .where = "three" },
+		{ .file = "cgroup.max.depth", .value = "4", .where = "four" },
+		{ .file = "cgroup.max.descendants", .value = "many", .where = "five" },
+	};
+	const struct plan_cgroup update = { .n_writes = 5, .writes = writes },
+				 shorter = { .n_writes = 4, .writes = writes };
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup;
+
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.max.depth", "9", &f->err), 0);
+	assert_int_equal(cgroup_update(&update, f->base, &f->err), -EINVAL);
+	assert_non_null(strstr(f->err.text, "five: write \"many\" to cgroup.max.descendants"));
+	f->err = ERROR_INIT;
+	check_file(&cgroup, "cgroup.max.depth", "9\n", f);
+	check_file(&cgroup, "cgroup.max.descendants", "max\n", f);
+	assert_int_equal(cgroup_update(&shorter, f->base, &f->err), 0);
+	check_file(&cgroup, "cgroup.max.depth", "4\n", f);
+	check_file(&cgroup, "cgroup.max.descendants", "7\n", f);
+	cgroup_close(&cgroup);
+	assert_int_equal(cgroup_destroy(f->base, true, &f->err), 0);
+	assert_int_equal(cgroup_update(&shorter, f->base, &f->err), -ESRCH);
+	f->err = ERROR_INIT;
+	assert_int_equal(cgroup_update(&shorter, NULL, &f->err), -ENOTSUP);
+	f->err = ERROR_INIT;
+}
+
 /* spec:192 */
 static void filters_devices(void **state)
 {
@@ -333,6 +375,60 @@ static void filters_devices(void **state)
 	cgroup_close(&cgroup);
 }
 
+/* Opens what neither the old rules nor the new ones allow, until it is killed; ends with 1 if it ever could. */
+static pid_t try_all_the_time(const struct cgroup *cgroup, int *ret_pidfd)
+{
+	pid_t pid = process_clone(TARE_CLONE_INTO_CGROUP, cgroup->fd, SIGCHLD, ret_pidfd);
+
+	if (pid == 0) {
+		while (open("/dev/full", O_RDONLY | O_CLOEXEC) < 0)
+			continue;
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void replaces_the_filter_without_a_gap(void **state)
+{
+	const struct plan_device_rule rules[] = { { false, 'a', -1, -1, 7 },
+						  { true, 'c', 1, 5, 7 },
+						  { true, 'c', 1, 3, 7 } };
+	struct plan_cgroup update = { .filter_devices = true, .device_rules = rules };
+	struct fixture *f = needs_cgroup(state);
+	int pidfd = -1, status = 0, r, i;
+	struct cgroup cgroup;
+	pid_t pid;
+
+	f->plan.filter_devices = true;
+	f->plan.device_rules = rules;
+	f->plan.n_device_rules = 2;
+	r = cgroup_create(&f->plan, f->base, &cgroup, &f->err);
+	if (r == -EPERM || r == -ENOSYS)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDONLY), EPERM);
+	pid = try_all_the_time(&cgroup, &pidfd);
+	for (i = 0; i < 300; i++) {
+		update.n_device_rules = i % 2 ? 2 : 3;
+		assert_int_equal(cgroup_update(&update, f->base, &f->err), 0);
+	}
+	update.n_device_rules = 3;
+	assert_int_equal(cgroup_update(&update, f->base, &f->err), 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDONLY), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	close(pidfd);
+	/* and only one is left to be taken off */
+	cgroup_close(&cgroup);
+	assert_int_equal(cgroup_destroy(f->base, false, &f->err), 0);
+	f->plan.filter_devices = false;
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(open_inside(&cgroup, "/dev/full", O_RDONLY), 0);
+	cgroup_close(&cgroup);
+}
+
 /* spec:185 to spec:191 */
 static void gives_it_away(void **state)
 {
@@ -363,7 +459,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_a_missing_controller, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_what_is_unfit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removes_all_of_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(updates_all_or_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(filters_devices, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(replaces_the_filter_without_a_gap, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(gives_it_away, set_up, tear_down),
 	};
 

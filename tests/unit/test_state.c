@@ -310,6 +310,8 @@ static void test_lock_of_what_is_gone(void **state)
 static void test_record(void **state)
 {
 	static const struct spec_pair annotations[] = { { "a.b", "c \"d\"" }, { "e", "" } };
+	static const struct spec_pids pids = { .limit = { true, 7 } };
+	static const struct spec_resources resources = { .pids = &pids };
 	struct fixture *f = *state;
 	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
 	struct state_record record = sample("c", STATE_RUNNING), *back;
@@ -320,6 +322,8 @@ static void test_record(void **state)
 	record.private_pid_ns = record.has_process = record.notifies = true;
 	record.n_annotations = 2;
 	record.annotations = annotations;
+	record.terminal = true;
+	record.resources = &resources;
 	make_container(f, &record);
 	assert_int_equal(state_open_dir(&f->store, "c", &dir, &f->err), 0);
 	assert_int_equal(state_read(&dir, f->arena, &back, &f->err), 0);
@@ -337,6 +341,8 @@ static void test_record(void **state)
 	assert_true(back->private_pid_ns && back->has_process && back->notifies &&
 		    !back->cgroup_created);
 	assert_null(back->cgroup);
+	assert_true(back->terminal);
+	assert_int_equal(back->resources->pids->limit.value, 7);
 	assert_int_equal(back->n_annotations, 2);
 	assert_string_equal(back->annotations[0].key, "a.b");
 	assert_string_equal(back->annotations[0].value, "c \"d\"");
