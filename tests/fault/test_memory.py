@@ -4,6 +4,7 @@ in either case nothing is left behind, and the same id can be used again. Where 
 away cannot succeed either: then a state directory and a cgroup may remain, as after a kill, which the
 next create with that id takes over.
 """
+import os
 import signal
 import struct
 import subprocess
@@ -48,8 +49,11 @@ class Memory:
 
 
 @pytest.fixture
-def memory(runtime):
+def memory(runtime, build_directory):
     """A function that makes a Memory for a bundle; at the end its problems are the test's."""
+    dynamic = f"{build_directory}/src/tare-dynamic"
+    if runtime.is_tare and os.path.exists(dynamic):
+        runtime.path = dynamic # a static executable preloads nothing
     if "asan" in subprocess.run(["ldd", runtime.path], capture_output=True, text=True, check=False).stdout:
         pytest.skip("the address sanitizer has an allocator of its own")
     made = []

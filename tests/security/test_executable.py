@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import faults
 from tare import eventually, promise, user_namespace
 
 
@@ -210,6 +211,53 @@ def test_no_mapping_of_the_init_shares_pages_with_the_host(runtime):
     assert os.path.realpath(runtime.path) not in mapped
     own = {path for path in mapped if os.path.basename(path).startswith("tare")}
     assert not own, own
+
+
+def is_static(path):
+    done = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)
+    return "statically linked" in done.stdout + done.stderr or "not a dynamic" in done.stderr
+
+
+@promise("CVE-2019-5736")
+def test_a_static_init_maps_no_file_of_the_host(runtime):
+    """Then no library of the host's can be reached through /proc/1/map_files either."""
+    if not runtime.is_tare or not is_static(runtime.path):
+        pytest.skip("not a static executable")
+    container = runtime.container(["/bin/true"]).create()
+    with open(f"/proc/{container.pid}/maps", encoding="utf-8") as file:
+        mapped = {line.split(None, 5)[5].strip() for line in file if len(line.split(None, 5)) == 6}
+    files = {path for path in mapped if path.startswith("/") and path != "/dev/zero (deleted)"}
+    assert files == {"/memfd:tare (deleted)"}, mapped
+
+
+@promise("CVE-2019-5736")
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_the_c_library_starts_once(runtime, verb):
+    """The copy is executed before the library starts (src/entry.c), and by the library's side where that did
+    not work out. The library's start shows in the call that every one makes, set_tid_address."""
+    if not runtime.is_tare or not is_static(runtime.path):
+        pytest.skip("not a static executable")
+    container = runtime.container(["/bin/true"])
+    container.write()
+    injector = faults.Injector(runtime)
+
+    def starts(function):
+        result, cases, _ = function()
+        assert result.rc == 0, result
+        names = [case.name for case in cases if case.side == 0]
+        if verb == "create":
+            container.delete("--force")
+        return names.count("set_tid_address"), names.count("execveat")
+
+    def run():
+        return runtime.call("run", "--bundle", container.bundle, container.id)
+
+    call = run if verb == "run" else container.try_create
+    assert starts(lambda: injector.call(call)) == (1, 1)
+    for name, nth in (("openat", 1), ("memfd_create", 1), ("sendfile", 1), ("fcntl", 2), ("execveat", 1)):
+        case = faults.Case(0, name, nth, "")
+        count, executed = starts(lambda case=case: injector.fail(case, call))
+        assert count == 2 and executed == 1 + (name == "execveat"), name
 
 
 @promise("CVE-2019-5736")

@@ -1,0 +1,146 @@
+/* The sealed copy of the executable. A read-only bind mount or an overlay of the executable would share its page
+ * cache with the host's file, so a kernel bug that writes to read-only pages would still reach the host; an
+ * independent copy does not. The copy is made with sendfile(2), inside the kernel. Seals can be read back
+ * with F_GET_SEALS, which fails on every file that is no memfd: that is the test for "already".
+ * This runs before the C library has started, in a position-independent executable even before its
+ * relocations: no errno, no function of the library, no table of pointers, and the system calls are made here. */
+#include "process/sealed-copy.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel/uapi.h"
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* The linker's name for the beginning of the executable in memory. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+#define ARGUMENT(x) ((long)(x))
+#define CALL(number, ...) raw_call(number, (const long[5]){ __VA_ARGS__ })
+
+#if defined(__x86_64__)
+static long raw_call(long number, const long a[5])
+{
+	register long r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4];
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+#elif defined(__aarch64__)
+static long raw_call(long number, const long a[5])
+{
+	register long x8 __asm__("x8") = number, x0 __asm__("x0") = a[0];
+	register long x1 __asm__("x1") = a[1], x2 __asm__("x2") = a[2];
+	register long x3 __asm__("x3") = a[3], x4 __asm__("x4") = a[4];
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4)
+			 : "memory");
+	return x0;
+}
+#else
+/* No entry point of ours there (src/entry.c): the library has started. */
+static long raw_call(long number, const long a[5])
+{
+	long result = syscall(number, a[0], a[1], a[2], a[3], a[4]);
+
+	return result < 0 ? -errno : result;
+}
+#endif
+
+bool sealed_copy_is(int file)
+{
+	long seals = CALL(__NR_fcntl, file, F_GET_SEALS);
+
+	return seals >= 0 && (seals & ALL_SEALS) == ALL_SEALS;
+}
+
+/* How much of the file is needed to execute it: up to the end of the last segment. What comes behind is for
+ * linkers and debuggers, and in a build that is not stripped it is more than all the rest. */
+static size_t loaded_size(void)
+{
+	const ElfW(Phdr) *segments = (const void *)((const char *)&__ehdr_start +
+						    __ehdr_start.e_phoff);
+	size_t end = 0, i;
+
+	for (i = 0; i < __ehdr_start.e_phnum; i++)
+		if (segments[i].p_offset + segments[i].p_filesz > end)
+			end = segments[i].p_offset + segments[i].p_filesz;
+	return end;
+}
+
+static void close_fd(int fd)
+{
+	CALL(__NR_close, fd);
+}
+
+static int fill(int copy, int executable, const char **ret_step)
+{
+	size_t left;
+	long n;
+
+	*ret_step = "copy";
+	for (left = loaded_size(); left > 0; left -= (size_t)n) {
+		n = CALL(__NR_sendfile, copy, executable, 0, ARGUMENT(left));
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return -EIO; /* it became shorter */
+	}
+	*ret_step = "seal";
+	return (int)CALL(__NR_fcntl, copy, F_ADD_SEALS, ALL_SEALS);
+}
+
+int sealed_copy_make(int executable, const char **ret_step)
+{
+	static const char name[] = "tare";
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int copy, r;
+
+	*ret_step = "memfd_create";
+	copy = (int)CALL(__NR_memfd_create, ARGUMENT(name), flags | TARE_MFD_EXEC);
+	if (copy == -EINVAL) /* compat: below Linux 6.3, where memfds are executable */
+		copy = (int)CALL(__NR_memfd_create, ARGUMENT(name), flags);
+	if (copy < 0)
+		return copy;
+	r = fill(copy, executable, ret_step);
+	if (r < 0) {
+		close_fd(copy);
+		return r;
+	}
+	return copy;
+}
+
+int sealed_copy_execute(int copy, char *const argv[], char *const environment[])
+{
+	return (int)CALL(__NR_execveat, copy, ARGUMENT(""), ARGUMENT(argv),
+			 ARGUMENT(environment), AT_EMPTY_PATH);
+}
+
+void sealed_copy_run(char *const argv[], char *const environment[])
+{
+	const char *step;
+	int self, copy;
+
+	self = (int)CALL(__NR_openat, AT_FDCWD, ARGUMENT("/proc/self/exe"),
+			 O_RDONLY | O_CLOEXEC);
+	if (self < 0)
+		return;
+	copy = sealed_copy_is(self) ? -1 : sealed_copy_make(self, &step);
+	if (copy >= 0) {
+		sealed_copy_execute(copy, argv, environment);
+		close_fd(copy);
+	}
+	close_fd(self);
+}
