@@ -82,7 +82,7 @@ int match_containers(struct verb_context *context, const char *expression,
 		     const struct matching *matching, struct error *err) _must_check_;
 
 /* The options that create, run and plan share. */
-#define CREATE_OPTIONS 9
+#define CREATE_OPTIONS 11
 void create_option_table(struct verb_create_options *options,
 			 struct option ret_table[CREATE_OPTIONS]);
 

@@ -26,6 +26,9 @@ int plan_notify(const struct plan_builder *b, struct error *err) _must_check_;
 /* Fills plan->rootfs: the mount operations, then devices and links, then the finish. */
 int plan_rootfs(const struct plan_builder *b, struct error *err) _must_check_;
 
+/* Fills the layers of plan->rootfs. EINVAL: a writable layer without others, or one without a path. */
+int plan_layers(const struct plan_builder *b, struct error *err) _must_check_;
+
 /* Fills plan->process. */
 int plan_process(const struct plan_builder *b, struct error *err) _must_check_;
 

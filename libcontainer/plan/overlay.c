@@ -129,6 +129,87 @@ static struct plan_layer *in_order(const struct layers *l)
 	return sorted;
 }
 
+/* The annotation @name, or NULL. */
+static const char *annotation(const struct spec *spec, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < spec->n_annotations; i++)
+		if (strcmp(spec->annotations[i].key, name) == 0)
+			return spec->annotations[i].value;
+	return NULL;
+}
+
+/* The writable layer, and the directory beside it that overlay asks for (of the same file system, and not
+ * below it). */
+static int writable_layer(struct layers *l, const char *path, struct error *err)
+{
+	struct plan_layer *upper;
+	const char *work;
+	int r;
+
+	r = add_layer(l, PLAN_LAYER_UPPER, path, strlen(path), err);
+	if (r < 0)
+		return r;
+	upper = &l->list[l->n - 1];
+	upper->path = path_clean(l->arena, upper->path);
+	if (!upper->path)
+		return error_oom(err);
+	if (strcmp(upper->path, "/") == 0)
+		return error_set(err, EINVAL, "\"/\" can't be the writable layer");
+	work = arena_printf(l->arena, "%s.work", upper->path);
+	if (!work)
+		return error_oom(err);
+	return add_layer(l, PLAN_LAYER_WORK, work, strlen(work), err);
+}
+
+static int root_layers(const struct plan_builder *b, const char *lower, const char *upper,
+		       struct layers *l, struct error *err)
+{
+	int r;
+
+	if (!lower && upper)
+		return error_set(err, EINVAL, "a writable layer without layers below it");
+	r = lower_layers(l, lower, err);
+	if (r >= 0 && l->n == 0)
+		r = error_set(err, EINVAL, "there is no layer in \"%s\"", lower);
+	if (r >= 0 && upper)
+		r = writable_layer(l, upper, err);
+	if (r < 0)
+		return r;
+	if (b->plan->namespaces.of[SPEC_NAMESPACE_MOUNT].mode != PLAN_NS_NEW)
+		return error_set(err, EINVAL,
+				 "takes a new mount namespace in linux.namespaces");
+	return 0;
+}
+
+int plan_layers(const struct plan_builder *b, struct error *err)
+{
+	struct layers l = { .arena = b->arena, .bundle = b->options->bundle };
+	struct plan_rootfs *rootfs = &b->plan->rootfs;
+	const char *lower = annotation(b->spec, "io.tare.root.layers");
+	const char *upper = annotation(b->spec, "io.tare.root.upper");
+	const char *where = "annotations[io.tare.root.layers]";
+	int r;
+
+	if (b->options->layers || b->options->upper) {
+		l.bundle = b->options->working_directory;
+		lower = b->options->layers;
+		upper = b->options->upper;
+		where = "--layers";
+	}
+	if (!lower && !upper)
+		return 0;
+	r = root_layers(b, lower, upper, &l, err);
+	if (r < 0)
+		return error_at(err, "%s", where);
+	rootfs->n_layers = l.n;
+	rootfs->layers = in_order(&l);
+	rootfs->bundle = b->options->bundle;
+	rootfs->layers_by_name = !b->caps->overlay_append;
+	return rootfs->layers ? 0 : error_oom(err);
+}
+
 int plan_overlay_layers(const struct plan_builder *b, struct plan_op *op, struct error *err)
 {
 	struct layers l = { .arena = b->arena, .bundle = b->options->bundle };

@@ -87,7 +87,7 @@ void plan_place(const struct plan_builder *b)
 
 	if (!b->caps->detached || !b->caps->pidns_option || !b->privileged ||
 	    namespaces->in_userns || rootfs->mount_ns != PLAN_NS_NEW || rootfs->no_pivot ||
-	    rootfs->hooks_see_host_tree)
+	    rootfs->hooks_see_host_tree || rootfs->layers_by_name)
 		return;
 	while (rootfs->n_outside < rootfs->n_ops &&
 	       goes_outside(&rootfs->ops[rootfs->n_outside]))

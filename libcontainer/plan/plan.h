@@ -38,6 +38,10 @@ struct plan_options {
 	unsigned listen_fds;
 	const char *listen_fdnames; /* LISTEN_FDNAMES, or NULL */
 	const char *notify_socket; /* NOTIFY_SOCKET of the caller (sd_notify(3)), or NULL */
+	/* --layers and --upper, relative to @working_directory; NULL: the annotations of the same meaning
+	 * count, relative to the bundle */
+	const char *layers, *upper;
+	const char *working_directory; /* absolute; needed with layers or upper alone */
 };
 
 /* ---- namespaces ---- */
@@ -190,6 +194,12 @@ enum plan_entrance {
 struct plan_rootfs {
 	const char *path; /* absolute: the bundle's root.path */
 	bool readonly;
+	/* The root is an overlay of these layers, and of an empty one above them that vanishes with it when
+	 * none is PLAN_LAYER_UPPER. 0: the root is what is at @path. */
+	size_t n_layers;
+	const struct plan_layer *layers;
+	const char *bundle; /* where the overlay is attached when @path does not exist */
+	bool layers_by_name; /* compat: below Linux 6.7: all in one string, by mount(2) */
 	enum plan_ns_mode mount_ns;
 	bool no_pivot;
 	bool hooks_see_host_tree; /* a prestart, createRuntime or createContainer hook exists */

@@ -112,7 +112,7 @@ static void print_fs_options(const struct plan_op *op, struct json_writer *write
 	json_array_end(writer);
 }
 
-static void print_layers(const struct plan_op *op, struct json_writer *writer)
+static void print_layers(size_t n, const struct plan_layer *layers, struct json_writer *writer)
 {
 	static const char *const kinds[] = {
 		[PLAN_LAYER_LOWER] = "lower",
@@ -122,13 +122,13 @@ static void print_layers(const struct plan_op *op, struct json_writer *writer)
 	};
 	size_t i;
 
-	if (op->n_layers == 0)
+	if (n == 0)
 		return;
 	json_key(writer, "layers");
 	json_array_begin(writer);
-	for (i = 0; i < op->n_layers; i++) {
+	for (i = 0; i < n; i++) {
 		json_object_begin(writer);
-		json_key_string(writer, kinds[op->layers[i].kind], op->layers[i].path);
+		json_key_string(writer, kinds[layers[i].kind], layers[i].path);
 		json_object_end(writer);
 	}
 	json_array_end(writer);
@@ -182,7 +182,7 @@ static void print_op(const struct plan_op *op, struct json_writer *writer)
 	if (op->opened >= 0)
 		json_key_int(writer, "opened", op->opened);
 	print_fs_options(op, writer);
-	print_layers(op, writer);
+	print_layers(op->n_layers, op->layers, writer);
 	print_attributes(&op->attributes, writer);
 	print_idmap(&op->idmap, writer);
 	if (op->kind == PLAN_OP_DEVICE)
@@ -212,6 +212,8 @@ void plan_print_rootfs(const struct plan_rootfs *rootfs, struct json_writer *wri
 	json_object_begin(writer);
 	json_key_string(writer, "path", rootfs->path);
 	plan_print_true(writer, "readonly", rootfs->readonly);
+	print_layers(rootfs->n_layers, rootfs->layers, writer);
+	plan_print_true(writer, "layersByName", rootfs->layers_by_name);
 	json_key_string(writer, "mountNamespace", mode_name(rootfs->mount_ns));
 	json_key_string(writer, "place",
 			rootfs->place == PLAN_DETACHED ? "detached" : "attached");

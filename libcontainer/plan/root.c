@@ -69,6 +69,9 @@ int plan_rootfs(const struct plan_builder *b, struct error *err)
 	rootfs->in_userns = b->plan->namespaces.in_userns;
 	rootfs->mount_label = b->lin->mount_label;
 	propagation(b, rootfs);
+	r = plan_layers(b, err);
+	if (r < 0)
+		return r;
 	/* in a mount namespace that is not the container's own nothing is mounted or made:
 	 * it would change the host's tree, or another container's */
 	if (rootfs->mount_ns == PLAN_NS_NEW) {

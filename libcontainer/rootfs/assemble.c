@@ -104,6 +104,8 @@ int assembly_open_root(const struct plan_rootfs *plan, struct error *err)
 {
 	int fd = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT && plan->n_layers)
+		fd = open(plan->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
 		op_failed(err, errno, "open the root \"%s\"", plan->path);
 		if (err->code == EACCES)
@@ -135,6 +137,8 @@ int assembly_clone_root(const struct plan_rootfs *plan, int *ret_at, struct erro
 	_cleanup_fd_ int at = -1, tree = -1;
 	int r;
 
+	if (plan->n_layers)
+		return layers_make_root(plan, -1, err);
 	at = assembly_open_root(plan, err);
 	if (at < 0)
 		return at;
@@ -159,6 +163,10 @@ static int make_tree(const struct plan_rootfs *plan, struct error *err)
 		r = assembly_part_from_host(plan, err);
 		if (r < 0)
 			return r;
+	}
+	if (plan->n_layers) {
+		at = assembly_open_root(plan, err);
+		return at < 0 ? at : layers_make_root(plan, at, err);
 	}
 	tree = assembly_clone_root(plan, &at, err);
 	if (tree < 0)

@@ -150,11 +150,8 @@ static int create_failed(int context, const struct assembly *assembly, const str
 	return -code;
 }
 
-/* Makes the file system and its detached mount.
- * @covered: the directory whose mode a tmpfs takes, or -1. @attributes: for fsmount(2).
- * Returns the mount; -EOPNOTSUPP or -ENOSYS without a text when mount(2) has to be used. */
-static int make_mount(const struct assembly *assembly, const struct plan_op *op, int covered,
-		      unsigned attributes, struct error *err)
+int filesystem_make(const struct assembly *assembly, const struct plan_op *op, int covered,
+		    unsigned attributes, struct error *err)
 {
 	_cleanup_fd_ int context = -1;
 	int r;
@@ -206,7 +203,7 @@ static int make_in_owner(const struct assembly *assembly, const struct plan_op *
 	r = owner_enter(assembly, op, err);
 	if (r < 0)
 		return r;
-	mount = make_mount(assembly, op, covered, attributes, err);
+	mount = filesystem_make(assembly, op, covered, attributes, err);
 	r = owner_leave(assembly, op, err);
 	if (r < 0 || mount < 0)
 		return r < 0 ? r : mount;

@@ -29,9 +29,10 @@ int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_
 		     size_t to, struct error *err) _must_check_;
 /* In a new mount namespace: what is mounted in it from here on does not reach the host. */
 int assembly_part_from_host(const struct plan_rootfs *plan, struct error *err) _must_check_;
-/* Opens root.path, O_PATH. */
+/* Opens root.path, O_PATH; with layers, the bundle when root.path does not exist. */
 int assembly_open_root(const struct plan_rootfs *plan, struct error *err) _must_check_;
-/* A detached clone of all that is mounted at root.path and below. @ret_at: what was cloned, O_PATH.
+/* A detached clone of all that is mounted at root.path and below, or a new overlay of the plan's
+ * layers. @ret_at: what was cloned, O_PATH.
  * Returns the clone's descriptor. */
 int assembly_clone_root(const struct plan_rootfs *plan, int *ret_at,
 			struct error *err) _must_check_;
@@ -50,6 +51,17 @@ int op_failed(struct error *err, int code, const char *format, ...) _printf_(3, 
 /* Adds what the operation was (`error mounting "SRC" to rootfs at "DST"`) and where config.json asks
  * for it. Returns -err->code. */
 int op_at(struct error *err, const struct plan_op *op);
+
+/* Makes the file system of @op and its detached mount, which is returned.
+ * @covered: the directory whose mode a tmpfs takes, or -1. @attributes: for fsmount(2).
+ * -EOPNOTSUPP or -ENOSYS without a text: mount(2) has to be used. */
+int filesystem_make(const struct assembly *assembly, const struct plan_op *op, int covered,
+		    unsigned attributes, struct error *err) _must_check_;
+
+/* The root as an overlay of the plan's layers.
+ * @place: in the container's side what root.path names, where the overlay is attached; outside -1, and it stays
+ * detached. Returns the mount. */
+int layers_make_root(const struct plan_rootfs *plan, int place, struct error *err) _must_check_;
 
 /* A new file system, by fsopen(2). */
 int filesystem_perform(struct assembly *assembly, const struct plan_op *op,

@@ -75,9 +75,9 @@ static int load(struct verb_context *context, const char *config, struct prepare
 			 err);
 }
 
-static unsigned probe_wishes(const struct spec *spec, const char *asked)
+static unsigned probe_wishes(const struct spec *spec, bool layers, const char *asked)
 {
-	unsigned wishes = geteuid() == 0 ? PROBE_DETACHED : 0;
+	unsigned wishes = (geteuid() == 0 ? PROBE_DETACHED : 0) | (layers ? PROBE_OVERLAY : 0);
 	size_t i;
 
 	if (asked && strstr(asked, "+open_tree_ns"))
@@ -85,6 +85,9 @@ static unsigned probe_wishes(const struct spec *spec, const char *asked)
 
 	for (i = 0; i < spec->n_mounts; i++)
 		if (spec->mounts[i].type && strcmp(spec->mounts[i].type, "overlay") == 0)
+			wishes |= PROBE_OVERLAY;
+	for (i = 0; i < spec->n_annotations; i++)
+		if (strcmp(spec->annotations[i].key, "io.tare.root.layers") == 0)
 			wishes |= PROBE_OVERLAY;
 	return wishes;
 }
@@ -112,9 +115,11 @@ static int count_listen_fds(unsigned *ret_count, struct error *err)
 static int plan(struct verb_context *context, const struct verb_create_options *options,
 		bool detached, struct prepared *prepared, struct error *err)
 {
+	char directory[PATH_MAX];
 	int r;
 
-	r = probe_kernel(probe_wishes(prepared->spec, context->settings->kernel_caps),
+	r = probe_kernel(probe_wishes(prepared->spec, options->layers != NULL,
+				      context->settings->kernel_caps),
 			 &prepared->caps, err);
 	if (r < 0)
 		return r;
@@ -139,7 +144,16 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.preserve_fds = options->preserve_fds,
 		.listen_fdnames = getenv("LISTEN_FDNAMES"),
 		.notify_socket = getenv("NOTIFY_SOCKET"),
+		.layers = options->layers,
+		.upper = options->upper,
 	};
+	if (options->layers || options->upper) {
+		if (!getcwd(directory, sizeof directory))
+			return error_errno(err, errno, "find the working directory");
+		prepared->options.working_directory = arena_strdup(context->arena, directory);
+		if (!prepared->options.working_directory)
+			return error_oom(err);
+	}
 	r = count_listen_fds(&prepared->options.listen_fds, err);
 	if (r < 0)
 		return r;

@@ -62,6 +62,7 @@ struct verb_create_options {
 	const char *trace; /* --trace, or NULL: for the command, which makes the timeline */
 	struct timeline
 		*timeline; /* filled in also when the verb fails; NULL: none is wanted */
+	const char *layers, *upper; /* --layers and --upper, as given, or NULL */
 	unsigned preserve_fds; /* --preserve-fds, LISTEN_FDS not counted in */
 	bool no_pivot, no_new_keyring;
 	bool detach; /* run --detach */
