@@ -26,8 +26,6 @@ static int check_supported(const struct plan_builder *b, struct error *err)
 {
 	const struct spec_linux *lin = b->lin;
 
-	if (lin->n_net_devices > 0)
-		return not_yet(err, "linux.netDevices");
 	if (lin->intel_rdt)
 		return not_yet(err, "linux.intelRdt");
 	/* a listenerPath that no rule uses is ignored (spec 242) */
@@ -85,6 +83,16 @@ static int check_mount_namespace(const struct plan_builder *b, struct error *err
 			 what);
 }
 
+/* Taking a device out of a network namespace takes CAP_NET_ADMIN over it. */
+static int check_net_devices(const struct plan_builder *b, struct error *err)
+{
+	if (b->lin->n_net_devices == 0 || b->options->euid == 0)
+		return 0;
+	return error_set(err, EINVAL,
+			 "linux.netDevices: network devices are not supported for rootless "
+			 "containers");
+}
+
 /* A process of SCHED_DEADLINE can't fork, unless its children are reset (sched(7): EAGAIN), and the init
  * forks for its hooks. */
 static int check_scheduler(const struct plan_builder *b, struct error *err)
@@ -113,5 +121,7 @@ int plan_check(const struct plan_builder *b, struct error *err)
 		r = check_mount_namespace(b, err);
 	if (r >= 0)
 		r = check_scheduler(b, err);
+	if (r >= 0)
+		r = check_net_devices(b, err);
 	return r;
 }

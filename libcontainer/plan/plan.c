@@ -32,6 +32,8 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 	b.plan->spec = spec;
 	b.plan->caps = caps;
 	b.plan->seccomp = b.lin->seccomp;
+	b.plan->n_net_devices = b.lin->n_net_devices;
+	b.plan->net_devices = b.lin->net_devices;
 	b.plan->hooks = spec->hooks;
 
 	r = plan_check(&b, err);

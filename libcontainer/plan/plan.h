@@ -349,6 +349,9 @@ struct plan {
 	struct plan_cgroup cgroup;
 	struct plan_process process;
 	const struct spec_seccomp *seccomp; /* NULL: none */
+	/* moved into the container's network namespace while the init waits */
+	size_t n_net_devices;
+	const struct spec_net_device *net_devices;
 	const struct spec_hooks *hooks; /* NULL: none */
 };
 

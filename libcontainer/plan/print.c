@@ -112,6 +112,23 @@ static void print_namespaces(const struct plan_namespaces *ns, struct json_write
 	json_object_end(writer);
 }
 
+static void print_net_devices(const struct plan *plan, struct json_writer *writer)
+{
+	size_t i;
+
+	if (plan->n_net_devices == 0)
+		return;
+	json_key(writer, "netDevices");
+	json_array_begin(writer);
+	for (i = 0; i < plan->n_net_devices; i++) {
+		json_object_begin(writer);
+		json_key_string(writer, "hostName", plan->net_devices[i].host_name);
+		plan_print_text(writer, "name", plan->net_devices[i].name);
+		json_object_end(writer);
+	}
+	json_array_end(writer);
+}
+
 void plan_print(const struct plan *plan, struct json_writer *writer)
 {
 	json_object_begin(writer);
@@ -123,6 +140,7 @@ void plan_print(const struct plan *plan, struct json_writer *writer)
 	json_object_end(writer);
 	json_key(writer, "namespaces");
 	print_namespaces(&plan->namespaces, writer);
+	print_net_devices(plan, writer);
 	json_key(writer, "rootfs");
 	plan_print_rootfs(&plan->rootfs, writer);
 	json_key(writer, "cgroup");

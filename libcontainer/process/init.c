@@ -68,7 +68,7 @@ static int stage_wait_for_ids(struct init_context *context, struct error *err)
 {
 	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
 
-	if (!context->plan->namespaces.new_userns)
+	if (!context->plan->namespaces.new_userns && context->plan->n_net_devices == 0)
 		return 0;
 	return await(context, CHANNEL_GO, &message, err);
 }
@@ -221,7 +221,7 @@ static const struct {
 } stages[] = {
 	{ "joining namespaces", stage_join_namespaces },
 	{ "setting the time offsets", stage_time_offsets },
-	{ "waiting for the id maps", stage_wait_for_ids },
+	{ "waiting for the id maps and network devices", stage_wait_for_ids },
 	{ "becoming root of the user namespace", stage_become_root },
 	{ "making late namespaces", stage_late_namespaces },
 	{ "making the session", stage_session },

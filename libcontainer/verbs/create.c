@@ -19,6 +19,7 @@
 #include "process/channel.h"
 #include "process/handover.h"
 #include "process/hooks.h"
+#include "process/netdev.h"
 #include "process/outside.h"
 #include "process/scheduling.h"
 #include "rootfs/rootfs.h"
@@ -41,6 +42,7 @@ struct creation {
 	struct seccomp_program filter;
 	struct rootfs_sources sources;
 	struct join_set join;
+	struct netdev_set devices;
 	int listener;
 	struct created created;
 };
@@ -75,10 +77,14 @@ static void creation_undo(struct creation *c)
 	rootfs_sources_close(&c->sources);
 	join_close(&c->join);
 	if (c->committed) {
+		netdev_close(&c->devices);
 		cgroup_close(&c->cgroup);
 		state_dir_close(&c->dir);
 		return;
 	}
+	/* its sockets keep the container's network namespace alive for as long as this takes */
+	netdev_give_back(&c->devices);
+	netdev_close(&c->devices);
 	spawn_kill(&c->created.child);
 	timeline_add_init(c->options->timeline, c->created.child.progress,
 			  c->created.child.pid);
@@ -273,8 +279,42 @@ static int map_ids(struct creation *c, struct error *err)
 		if (userns < 0)
 			return userns;
 	}
-	r = rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
-	if (r < 0 || !plan->new_userns)
+	return rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
+}
+
+/* The container's network namespace: as the child joins it, or the child's own. */
+static int open_netns(const struct creation *c)
+{
+	const struct plan_namespaces *plan = &c->prepared.plan->namespaces;
+	char path[64];
+	int fd;
+
+	if (plan->of[SPEC_NAMESPACE_NETWORK].mode == PLAN_NS_JOIN)
+		fd = fcntl(c->join.fds[SPEC_NAMESPACE_NETWORK], F_DUPFD_CLOEXEC, 3);
+	else {
+		snprintf(path, sizeof path, "%d/ns/net", (int)c->created.child.pid);
+		fd = openat(c->context->proc, path, O_RDONLY | O_CLOEXEC);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int move_devices(struct creation *c, struct error *err)
+{
+	const struct plan *plan = c->prepared.plan;
+	int target, r = 0;
+
+	if (plan->n_net_devices > 0) {
+		target = open_netns(c);
+		if (target < 0 && process_wait_end(c->created.child.pidfd, 0) == 0)
+			return 0; /* it has failed, and its word is the cause */
+		if (target < 0)
+			return error_errno(err, -target,
+					   "linux.netDevices: open the container's network "
+					   "namespace");
+		r = netdev_move(plan, c->context->proc, target, c->context->arena, &c->devices,
+				err);
+	}
+	if (r < 0 || !(plan->namespaces.new_userns || plan->n_net_devices > 0))
 		return r;
 	return send_to_init(c, CHANNEL_GO, -1, err);
 }
@@ -526,6 +566,8 @@ static const struct {
 	{ "cloning the init", spawn_child },
 	/* and oom_score_adj */
 	{ "mapping the ids", map_ids },
+	/* before hooks, sysctls and sysfs see the network; the init has waited for both */
+	{ "moving the network devices", move_devices },
 	/* while the init makes its session, its mount namespace, ... */
 	{ "assembling the root outside", assemble_outside },
 	/* after what the init waits for: until then it dies with this process, and so needs no record */
@@ -546,6 +588,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 		.cgroup = CGROUP_INIT,
 		.sources = ROOTFS_SOURCES_INIT,
 		.join = JOIN_SET_INIT,
+		.devices = NETDEV_SET_INIT,
 		.listener = -1,
 		.created = CREATED_INIT,
 	};

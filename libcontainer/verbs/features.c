@@ -135,7 +135,7 @@ static void write_linux(struct json_writer *writer, const char *version)
 	json_object_begin(writer);
 	write_enabled(writer, "idmap", true);
 	json_object_end(writer);
-	write_enabled(writer, "netDevices", false);
+	write_enabled(writer, "netDevices", true);
 	json_key(writer, "memoryPolicy");
 	json_object_begin(writer);
 	write_words(writer, "modes", SPEC_WORDS_MEMORY_MODE);

@@ -129,7 +129,6 @@ def test_seccomp(runtime, features):
 @promise("spec:266", "spec:268", "spec:269", "spec:271")
 @pytest.mark.parametrize("section, property_, value", [
     ("intelRdt", "intelRdt", {"closID": "x"}),
-    ("netDevices", "netDevices", {"eth0": {"name": "x"}}),
 ])
 def test_what_is_off_is_refused(runtime, features, section, property_, value):
     """A section that is not enabled has no silent effect; once it has a mechanism, this test goes."""
