@@ -2,7 +2,9 @@
 test that nothing is left behind, and the promises that tests name.
 
 Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUILD), TARE_BUILD (the
-build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, or a list of switches).
+build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, or a list of switches), TARE_SCALE (of
+what is repeated often one in so many is done, default 1), TARE_UNPRIVILEGED (set when a user runs what needs no
+root).
 """
 import os
 import shutil
@@ -35,6 +37,11 @@ def pytest_collection_modifyitems(config, items):
         for name in sorted(kept):
             print(f"{name:20} {' '.join(sorted(kept[name]))}")
         items[:] = []
+    if os.environ.get("TARE_UNPRIVILEGED"):
+        # the second run in the machine (tests/vm/inside): the others have run as root already
+        wanted = {"unprivileged_runtime", "caller_runtime"}
+        config.hook.pytest_deselected(items=[x for x in items if not wanted & set(x.fixturenames)])
+        items[:] = [x for x in items if wanted & set(x.fixturenames)]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -186,3 +193,12 @@ def view_names(view):
 def unprivileged_runtime(make_runtime):
     """The runtime under test as user 1000 (as the caller, when that is not root)."""
     return make_runtime(user=1000) if os.geteuid() == 0 else make_runtime()
+
+
+@pytest.fixture
+def caller_runtime(make_runtime):
+    """The runtime under test as whoever runs the tests: for what holds for root and for a user alike, who has
+    a delegated cgroup. runtime.container() then makes containers that a user may run (tare.unprivileged)."""
+    made = make_runtime()
+    made.for_user = os.geteuid() != 0
+    return made

@@ -5,6 +5,7 @@ results.py wrap PROGRAM [ARG...]   runs one meson test program, writes its cases
                                    one case a cmocka test, or a TAP line, or the program as a whole
 results.py summary DIRECTORY       adds up the *.xml (JUnit) and phases.tsv of a directory, lists what
                                    failed and what was skipped and why; the total is the last line
+results.py total DIRECTORY...      that line alone, over several directories
 """
 import collections
 import os
@@ -112,17 +113,19 @@ def print_list(title, cases, full):
         print(f"    {text}")
 
 
-def summary(directory):
+def summary(directories, lists):
     """Prints the summary. Returns 0 only when something passed and nothing failed."""
-    cases = phase_cases(os.path.join(directory, "phases.tsv"))
-    for entry in sorted(os.listdir(directory)):
-        if entry.endswith(".xml"):
-            cases += read_junit(os.path.join(directory, entry))
+    cases = []
+    for directory in directories:
+        cases += phase_cases(os.path.join(directory, "phases.tsv"))
+        for entry in sorted(os.listdir(directory)):
+            if entry.endswith(".xml"):
+                cases += read_junit(os.path.join(directory, entry))
     by_status = {status: [case for case in cases if case.status == status]
                  for status in ("passed", "failed", "skipped")}
-    if by_status["skipped"]:
+    if lists and by_status["skipped"]:
         print_list("Skipped", by_status["skipped"], full=False)
-    if by_status["failed"]:
+    if lists and by_status["failed"]:
         print_list("Failed", by_status["failed"], full=True)
     print("\n" + ", ".join(f"{len(by_status[s])} {s}" for s in by_status))
     return 0 if by_status["passed"] and not by_status["failed"] else 1
@@ -132,5 +135,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2 and sys.argv[1] == "wrap":
         sys.exit(wrap(sys.argv[2:]))
     if len(sys.argv) == 3 and sys.argv[1] == "summary":
-        sys.exit(summary(sys.argv[2]))
+        sys.exit(summary(sys.argv[2:], lists=True))
+    if len(sys.argv) > 2 and sys.argv[1] == "total":
+        sys.exit(summary(sys.argv[2:], lists=False))
     sys.exit(__doc__)

@@ -77,11 +77,12 @@ class Sweep:
         self.action = action or container.run
 
     def run(self, check, part=0, parts=1, back=False):
-        """The sweep; back: the change is undone after the call. A sweep can be cut into parts."""
+        """The sweep; back: the change is undone after the call. A sweep can be cut into parts; of each part
+        one step in tare.SCALE is taken, spread over the whole."""
         self.reset()
         _, log = self.stepped.count(self.action)
         landed = attempts = 0
-        for step in range(part + 1, log.total + 1, parts):
+        for step in range(part + 1, log.total + 1, parts * tare.SCALE):
             self.reset()
             options = ["-n", str(step), "-x", ",".join(self.exchange)] + (["-b"] if back else [])
             result, seen = self.stepped.call(options, self.action)

@@ -30,6 +30,9 @@ KERNEL_5_14 = ("overlay_append", "overlay_fd", "detached", "pidns_option", "open
 
 DEFAULT_CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
+# Of what is repeated often (the steps of a race) one in so many is done: tests/run --scale.
+SCALE = int(os.environ.get("TARE_SCALE") or 1)
+
 # Marks a test with the promises that it guards: @promise("spec:74", "contract:7.2", "CVE-2019-5736");
 # `tests/run --promises` lists them.
 promise = pytest.mark.promise
@@ -180,6 +183,7 @@ class Runtime:
         self.is_tare = os.path.basename(path).startswith("tare")
         self.kernel_caps = ""
         self.user = None
+        self.for_user = False  # the caller is a user, and containers are made so that a user may run them
         self.wrapper = []  # a program and its options that runs the calls, such as the stepper
         self.containers = []
         self.count = 0
@@ -236,8 +240,11 @@ class Runtime:
         subprocess.run(["cp", "-a", self.rootfs, f"{bundle}/rootfs"], check=True)
         if self.user is not None:
             subprocess.run(["chown", "-R", f"{self.user}:{self.user}", bundle], check=True)
-        container = Container(self, name or self.host.name(), bundle,
-                              config or default_config(args))
+        config = config or default_config(args)
+        if self.for_user:
+            unprivileged(config, os.geteuid(), os.getegid())
+            config["linux"]["resources"] = {}
+        container = Container(self, name or self.host.name(), bundle, config)
         self.containers.append(container)
         return container
 

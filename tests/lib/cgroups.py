@@ -1,0 +1,44 @@
+"""A container's control group as the tests read it, and what a machine must have for a test."""
+import os
+
+import pytest
+
+from tare import read_text
+
+
+def directory(container):
+    """Where the cgroup of a container's process is, seen from the tests."""
+    path = next(line[3:] for line in read_text(f"/proc/{container.pid}/cgroup").splitlines()
+                if line.startswith("0::"))
+    return container.runtime.view.cgroup2() + path
+
+
+def read(container, name):
+    """A file of the container's cgroup, without the newline at its end."""
+    return read_text(f"{directory(container)}/{name}").rstrip("\n")
+
+
+def table(container, name):
+    """A file of lines "key value", such as memory.events, as {key: number}."""
+    return {key: int(value) for key, value in
+            (line.split() for line in read(container, name).splitlines())}
+
+
+def need_controllers(runtime, *names):
+    """Skips the test, by name, where the caller's cgroup has not got a controller."""
+    top = runtime.view.cgroup2()
+    if not top:
+        pytest.skip("no cgroup2 file system is mounted")
+    own = next(line[3:] for line in read_text("/proc/self/cgroup").splitlines()
+               if line.startswith("0::"))
+    # where a container is made by default: beside the caller
+    available = read_text(f"{top}{os.path.dirname(own)}/cgroup.controllers").split()
+    for name in names:
+        if name not in available:
+            pytest.skip(f"no controller {name} here (tests/run --vm has it)")
+
+
+def need_systemd():
+    """Skips the test where systemd is not PID 1."""
+    if not os.path.isdir("/run/systemd/system"):
+        pytest.skip("systemd does not run here (tests/run --vm has it)")
