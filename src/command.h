@@ -69,6 +69,10 @@ int command_flush(struct error *err) _must_check_;
  * number. EINVAL: `unknown signal "FOO"`. */
 int signal_parse(const char *text, struct error *err) _must_check_;
 
+/* A duration as Go writes it ("5s", "1m30s"), in milliseconds; what is shorter than one counts as one. EINVAL,
+ * ERANGE. */
+int duration_parse(const char *text, struct error *err) _must_check_;
+
 /* What is done to each container that matches (--regex of kill and delete). */
 struct matching {
 	int (*act)(struct verb_context *context, const char *id, const void *data,
@@ -111,6 +115,7 @@ void trace_file_finish(struct trace_file *trace);
 /* The verbs: @argv holds the @argc words after the verb's name. Each returns the exit status, or -errno. */
 int cmd_create(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_events(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_features(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

@@ -27,6 +27,7 @@ struct verb {
 static const struct verb verbs[] = {
 	{ "create", "create a container that waits for start", cmd_create, true },
 	{ "delete", "delete a container and all that was made for it", cmd_delete, false },
+	{ "events", "show the figures of a container", cmd_events, false },
 	{ "features", "show what this build can do", cmd_features, false },
 	{ "kill", "send a signal to a container", cmd_kill, false },
 	{ "list", "list the containers below the state root", cmd_list, false },

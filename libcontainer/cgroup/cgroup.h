@@ -81,6 +81,30 @@ int cgroup_freeze(const char *path, bool frozen, int timeout_ms,
 int cgroup_processes(const char *path, void (*each)(void *data, pid_t pid), void *data,
 		     struct error *err) _must_check_;
 
+/* What happens in a cgroup. */
+struct cgroup_watch {
+	int events, memory_events; /* -1: there is none */
+};
+#define CGROUP_WATCH_INIT                         \
+	(struct cgroup_watch)                     \
+	{                                         \
+		.events = -1, .memory_events = -1 \
+	}
+
+/* Opens the two files. ESRCH when the cgroup at @path is gone. */
+int cgroup_watch_open(const char *path, struct cgroup_watch *ret_watch,
+		      struct error *err) _must_check_;
+void cgroup_watch_close(struct cgroup_watch *watch);
+
+/* Whether processes live in it or below, and how many the out-of-memory killer has ended there so far (0 without
+ * the memory controller). ESRCH when it is gone. */
+int cgroup_watch_read(const struct cgroup_watch *watch, bool *ret_populated,
+		      uint64_t *ret_kills, struct error *err) _must_check_;
+
+/* Waits until something may have changed since it was read last: 1; 0 after @timeout_ms, or a signal. */
+int cgroup_watch_wait(const struct cgroup_watch *watch, int timeout_ms,
+		      struct error *err) _must_check_;
+
 /* After the init died during creation: appends to @err "killed by the out-of-memory killer (limit N)" if
  * memory.events says so. Returns whether it did. */
 bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err);

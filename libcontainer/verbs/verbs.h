@@ -137,6 +137,18 @@ int verb_resume(struct verb_context *context, const char *id, struct error *err)
 int verb_ps(struct verb_context *context, const char *id, pid_t **ret_pids, size_t *ret_count,
 	    struct error *err) _must_check_;
 
+/* Takes an event, one JSON object. */
+struct verb_events_sink {
+	int (*take)(void *data, struct json_writer *writer, struct error *err);
+	void *data;
+};
+
+/* Tells of a container until it has ended: its figures every @interval_ms milliseconds, and each time that a
+ * process of it was killed for lack of memory. With 0, its figures once.
+ * ESRCH: "container with id ID is not running"; ENOTSUP: it has no cgroup; else what @sink returns. */
+int verb_events(struct verb_context *context, const char *id, int interval_ms,
+		const struct verb_events_sink *sink, struct error *err) _must_check_;
+
 struct verb_spec_options {
 	/* --rootless: for a caller without privileges: a user namespace with the caller's own ids mapped to
 	 * root, the host's network and /sys, no limits */

@@ -12,7 +12,7 @@ import pytest
 from tare import TOP, default_config, eventually, promise
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)"
-VERBS = ["create", "delete", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec",
+VERBS = ["create", "delete", "events", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec",
          "start", "state"]
 
 # A program that ends with status 3 when it gets SIGTERM, and says what other signal it got.
@@ -76,6 +76,7 @@ def test_version(runtime, flag):
     (["delete"], '"delete" requires exactly 1 argument(s)'),
     (["kill"], '"kill" requires a minimum of 1 argument(s)'),
     (["kill", "a", "9", "x"], '"kill" requires a maximum of 2 argument(s)'),
+    (["events"], '"events" requires exactly 1 argument(s)'),
     (["pause"], '"pause" requires exactly 1 argument(s)'),
     (["resume", "a", "b"], '"resume" requires exactly 1 argument(s)'),
     (["ps"], '"ps" requires a minimum of 1 argument(s)'),
@@ -217,7 +218,8 @@ def test_bad_names(runtime, verb, name, message):
 
 
 @promise("contract:14", "spec:39")
-@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"], ["pause"], ["resume"], ["ps"]])
+@pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"], ["pause"], ["resume"], ["ps"],
+                                   ["events"]])
 def test_unknown_container(runtime, words):
     result = runtime.call(*words, "none")
     assert (result.rc, log_text(result)) == (1, "container does not exist")
