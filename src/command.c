@@ -95,9 +95,15 @@ static int set_flag(const struct option *option, const char *value, struct error
 
 static int set_option(const struct option *option, const char *value, struct error *err)
 {
+	struct option_list *list;
 	char *end;
 	unsigned long number;
 
+	if (option->kind == OPTION_LIST) {
+		list = option->target;
+		list->values[list->count++] = value;
+		return 0;
+	}
 	if (option->kind == OPTION_FLAG)
 		return set_flag(option, value, err);
 	if (option->kind == OPTION_TEXT) {

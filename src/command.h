@@ -14,12 +14,21 @@
 struct tare {
 	struct verb_settings settings;
 	struct arena *arena;
+	int failure; /* exit status of a failure: 1, unless the verb says otherwise */
 };
 
 enum option_kind {
 	OPTION_FLAG, /* target: bool * */
 	OPTION_TEXT, /* target: const char ** */
 	OPTION_NUMBER, /* target: unsigned * */
+	OPTION_LIST, /* target: struct option_list *; may be given several times */
+};
+
+/* The values of an OPTION_LIST, in their order; the array is its user's, with room for as many as there are
+ * words on the command line. */
+struct option_list {
+	size_t count;
+	const char **values;
 };
 
 struct option {
@@ -116,6 +125,7 @@ void trace_file_finish(struct trace_file *trace);
 int cmd_create(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_events(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_exec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_features(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

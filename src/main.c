@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
 	{ "create", "create a container that waits for start", cmd_create, true },
 	{ "delete", "delete a container and all that was made for it", cmd_delete, false },
 	{ "events", "show the figures of a container", cmd_events, false },
+	{ "exec", "execute a program in a running container", cmd_exec, true },
 	{ "features", "show what this build can do", cmd_features, false },
 	{ "kill", "send a signal to a container", cmd_kill, false },
 	{ "list", "list the containers below the state root", cmd_list, false },
@@ -160,11 +161,10 @@ static const struct verb *find_verb(const char *name)
 }
 
 /* Returns the exit status, or -errno. */
-static int run(int argc, char **argv, struct log *log, struct arena *arena, struct error *err)
+static int run(struct tare *tare, int argc, char **argv, struct log *log, struct error *err)
 {
 	struct globals globals = { 0 };
 	struct option options[GLOBAL_OPTIONS];
-	struct tare tare = { .arena = arena };
 	struct operands operands = { 0 };
 	const struct usage usage = {
 		.summary = "runs containers as the Open Container Initiative specifies",
@@ -190,7 +190,7 @@ static int run(int argc, char **argv, struct log *log, struct arena *arena, stru
 		print_verbs();
 		return command_flush(err);
 	}
-	r = settle(&globals, log, &tare.settings, err);
+	r = settle(&globals, log, &tare->settings, err);
 	if (r < 0)
 		return r;
 	verb = find_verb(operands.values[0]);
@@ -204,7 +204,7 @@ static int run(int argc, char **argv, struct log *log, struct arena *arena, stru
 		if (r < 0)
 			return r;
 	}
-	return verb->run(&tare, operands.count - 1, operands.values + 1, err);
+	return verb->run(tare, operands.count - 1, operands.values + 1, err);
 }
 
 int main(int argc, char **argv)
@@ -212,6 +212,7 @@ int main(int argc, char **argv)
 	_cleanup_arena_ struct arena *arena = arena_new();
 	struct error err = ERROR_INIT;
 	struct log log = LOG_INIT;
+	struct tare tare = { .arena = arena, .failure = 1 };
 	int r;
 
 	/* a caller may have ignored it, which execve(2) hands down: the kernel would then reap the
@@ -219,10 +220,10 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL);
 	r = arena ? fd_ensure_stdio(&err) : error_oom(&err);
 	if (r >= 0)
-		r = run(argc, argv, &log, arena, &err);
+		r = run(&tare, argc, argv, &log, &err);
 	if (r >= 0)
 		return r;
 	fflush(stdout);
 	log_fatal(&log, &err);
-	return 1;
+	return tare.failure;
 }

@@ -37,6 +37,18 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
 		  struct error *err) _must_check_;
 
+/* Opens a container's cgroup for a process that is added to it (CLONE_INTO_CGROUP).
+ * @path: as recorded. @below: --cgroup, a cgroup below it ("/x", "x", "" for itself), or NULL.
+ * @ret_cgroup: its path is in the arena.
+ * Errors: EINVAL for a path that leaves it, ENOENT. */
+int cgroup_open_below(const char *path, const char *below, struct arena *arena,
+		      struct cgroup *ret_cgroup, struct error *err) _must_check_;
+
+/* Opens the cgroup that a process is in at this moment, which may be one that the container has made itself.
+ * @pid: a living process, which the caller holds a pidfd of, to check afterwards that it was meant. */
+int cgroup_open_of_process(int proc, pid_t pid, struct arena *arena, struct cgroup *ret_cgroup,
+			   struct error *err) _must_check_;
+
 /* Writes what can only be written when the init is in the cgroup (pids.max 0). */
 int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
 		       struct error *err) _must_check_;

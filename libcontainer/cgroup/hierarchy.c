@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -120,15 +121,18 @@ static int read_proc(int proc, const char *path, struct arena *arena, char **ret
 	return length < 0 ? (int)length : 0;
 }
 
-/* The path behind "0::" in /proc/self/cgroup. */
-static int own_cgroup(int proc, struct arena *arena, char **ret_own, struct error *err)
+/* The path behind "0::" in /proc/PID/cgroup. @pid: 0 is the caller. */
+static int cgroup_of(int proc, pid_t pid, struct arena *arena, char **ret_own,
+		     struct error *err)
 {
 	static const char deleted[] = " (deleted)";
-	char *line, *end;
+	char file[32] = "self/cgroup", *line, *end;
 	size_t length;
 	int r;
 
-	r = read_proc(proc, "self/cgroup", arena, &line, err);
+	if (pid > 0)
+		snprintf(file, sizeof file, "%d/cgroup", (int)pid);
+	r = read_proc(proc, file, arena, &line, err);
 	if (r < 0)
 		return r;
 	while (line && strncmp(line, "0::/", 4) != 0) {
@@ -165,10 +169,16 @@ static bool is_usual(int proc)
 int cgroup_find_hierarchy(int proc, struct arena *arena, struct cgroup_hierarchy *ret_hierarchy,
 			  struct error *err)
 {
+	return cgroup_find_hierarchy_of(proc, 0, arena, ret_hierarchy, err);
+}
+
+int cgroup_find_hierarchy_of(int proc, pid_t pid, struct arena *arena,
+			     struct cgroup_hierarchy *ret_hierarchy, struct error *err)
+{
 	char *own = NULL, *mountinfo = NULL;
 	int r;
 
-	r = own_cgroup(proc, arena, &own, err);
+	r = cgroup_of(proc, pid, arena, &own, err);
 	if (r < 0)
 		return r;
 	if (is_usual(proc)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -16,6 +17,11 @@ struct cgroup_hierarchy {
  * caller's cgroup. */
 int cgroup_find_hierarchy(int proc, struct arena *arena, struct cgroup_hierarchy *ret_hierarchy,
 			  struct error *err) _must_check_;
+
+/* The same with the cgroup of another process as @own. @pid: 0 is the caller. */
+int cgroup_find_hierarchy_of(int proc, pid_t pid, struct arena *arena,
+			     struct cgroup_hierarchy *ret_hierarchy,
+			     struct error *err) _must_check_;
 
 /* The same from texts. Of several mounts that show @own the one that shows most is taken.
  * @mountinfo: as /proc/self/mountinfo; changed in place. @own: as behind "0::" in /proc/self/cgroup.

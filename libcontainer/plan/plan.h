@@ -371,6 +371,44 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 int plan_update(const struct plan_update_request *request, struct arena *arena,
 		struct plan_update *ret_update, struct error *err) _must_check_;
 
+/* What a process that is added to a container is made from. */
+struct plan_exec {
+	const char *id; /* of the container */
+	const struct spec
+		*recorded; /* spec_read_exec(): config.json's process and what goes with it */
+	const struct spec_process
+		*given; /* --process; NULL: the recorded one, with what follows */
+	size_t n_args; /* the command line, in place of process.args */
+	const char *const *args;
+	const char *cwd; /* --cwd, or NULL */
+	size_t n_env; /* --env: behind the recorded environment */
+	const char *const *env;
+	bool has_uid, has_gid; /* --user */
+	uint32_t uid, gid;
+	size_t n_groups; /* --additional-gids: besides the recorded ones */
+	const uint32_t *groups;
+	size_t n_capabilities; /* --cap: bounding, effective and permitted, never inheritable */
+	const char *const *capabilities;
+	const char *apparmor_profile, *selinux_label; /* --apparmor, --process-label, or NULL */
+	bool no_new_privs; /* --no-new-privs */
+	bool terminal; /* --tty */
+	bool detached; /* --detach */
+	const char *console_socket; /* --console-socket, or NULL */
+	unsigned preserve_fds; /* --preserve-fds */
+	/* of the container, as it was created */
+	uint64_t
+		namespaces; /* CLONE_NEW*: those that its init does not share with its creator */
+	bool deny_setgroups, no_new_keyring;
+};
+
+/* Plans a process that is added to a container: a plan whose process is filled in, and of namespaces what says
+ * how ids can be changed (in_userns, deny_setgroups). With @exec->given nothing is taken from the command line
+ * but where the terminal goes; what it leaves open of the container's confinement (capabilities,
+ * apparmorProfile, selinuxLabel, oomScoreAdj, umask) stays the recorded one. A pure function, as plan_build().
+ * Errors: EINVAL with the texts that callers know. */
+int plan_exec_build(const struct plan_exec *exec, struct arena *arena,
+		    const struct plan **ret_plan, struct error *err) _must_check_;
+
 /* The namespace that the new file system of @op shows, which is that of whoever opens its context (procfs:
  * the option pidns): an enum spec_namespace_type, or -1 when it shows none. */
 int plan_owner(const struct plan_op *op);

@@ -132,7 +132,16 @@ static int note_unknown(struct unknown_names *u, const char *name, struct error 
 	return 0;
 }
 
-/* libcap also takes plain numbers; config.json has names only. */
+/* libcap also takes plain numbers, and of a longer text the name that it begins with ("CAP_KILL,x"); config.json
+ * has names only. */
+static bool is_capability_name(const char *name)
+{
+	return strncasecmp(name, "CAP_", 4) == 0 &&
+	       name[strspn(name,
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			   "_")] == '\0';
+}
+
 static int capability_set(struct unknown_names *u, const char *const *names, size_t n,
 			  uint64_t *ret_set, struct error *err)
 {
@@ -142,8 +151,8 @@ static int capability_set(struct unknown_names *u, const char *const *names, siz
 
 	*ret_set = 0;
 	for (i = 0; i < n; i++) {
-		if (strncasecmp(names[i], "CAP_", 4) == 0 &&
-		    cap_from_name(names[i], &value) == 0 && value >= 0 && value < 64) {
+		if (is_capability_name(names[i]) && cap_from_name(names[i], &value) == 0 &&
+		    value >= 0 && value < 64) {
 			*ret_set |= UINT64_C(1) << value;
 			continue;
 		}

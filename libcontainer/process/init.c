@@ -73,7 +73,7 @@ static int stage_wait_for_ids(struct init_context *context, struct error *err)
 	return await(context, CHANNEL_GO, &message, err);
 }
 
-static int stage_keyring(struct init_context *context, struct error *err)
+int stage_keyring(struct init_context *context, struct error *err)
 {
 	if (!context->plan->process.keyring)
 		return 0;
@@ -175,7 +175,7 @@ static int stage_enter_root(struct init_context *context, struct error *err)
 	return rootfs_enter(&context->plan->rootfs, context->root, err);
 }
 
-static int stage_labels(struct init_context *context, struct error *err)
+int stage_labels(struct init_context *context, struct error *err)
 {
 	int r;
 
@@ -186,7 +186,7 @@ static int stage_labels(struct init_context *context, struct error *err)
 }
 
 /* An engine that is bound to some processors does not bind its containers: they have their cpuset. */
-static int stage_affinity(struct init_context *context, struct error *err)
+int stage_affinity(struct init_context *context, struct error *err)
 {
 	int r = process_reset_affinity();
 
@@ -194,7 +194,7 @@ static int stage_affinity(struct init_context *context, struct error *err)
 	return r < 0 ? error_errno(err, -r, "sched_setaffinity") : 0;
 }
 
-static int stage_personality(struct init_context *context, struct error *err)
+int stage_personality(struct init_context *context, struct error *err)
 {
 	const struct spec_personality *wanted = context->plan->process.personality;
 
@@ -205,12 +205,12 @@ static int stage_personality(struct init_context *context, struct error *err)
 	return 0;
 }
 
-static int stage_limits(struct init_context *context, struct error *err)
+int stage_limits(struct init_context *context, struct error *err)
 {
 	return limits_check(&context->plan->process, err);
 }
 
-static int stage_no_new_privs(struct init_context *context, struct error *err)
+int stage_no_new_privs(struct init_context *context, struct error *err)
 {
 	return context->plan->process.no_new_privs ? confine_no_new_privs(err) : 0;
 }
@@ -295,14 +295,27 @@ static _Noreturn void give_up(struct init_context *context, const struct error *
 	_exit(1);
 }
 
-/* The parent may have died before init_guard() could ask for the signal: then the channel has ended. */
-static void leave_without_parent(struct init_context *context)
+void init_leave_without_parent(struct init_context *context)
 {
 	char byte;
 
 	cleanup_fd(&context->parent_end);
 	if (recv(context->channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
 		_exit(1);
+}
+
+void init_begin(struct init_context *context)
+{
+	int most = trace_wants(TRACE_DEBUG) ? TRACE_DEBUG : TRACE_WARNING;
+
+	if (context->joins)
+		init_guard();
+	else
+		first_guard(&context->plan->namespaces);
+	init_leave_without_parent(context);
+	prctl(PR_SET_NAME, context->joins ? "tare:[EXEC]" : "tare:[INIT]");
+	default_signals();
+	trace_install(sink, &context->channel, (enum trace_level)most);
 }
 
 _Static_assert(ELEMENTS_OF(stages) <= PROGRESS_STAGES_MAX, "the stages have to fit");
@@ -323,15 +336,9 @@ static void enter_stage(volatile struct init_progress *progress, int stage)
 _Noreturn void init_run(struct init_context *context)
 {
 	struct error err = ERROR_INIT;
-	int most = TRACE_WARNING, i, r;
+	int i, r;
 
-	first_guard(&context->plan->namespaces);
-	leave_without_parent(context);
-	prctl(PR_SET_NAME, "tare:[INIT]");
-	default_signals();
-	if (trace_wants(TRACE_DEBUG))
-		most = TRACE_DEBUG;
-	trace_install(sink, &context->channel, (enum trace_level)most);
+	init_begin(context);
 	for (i = 0; i < (int)ELEMENTS_OF(stages); i++) {
 		enter_stage(context->progress, i);
 		r = stages[i].run(context, &err);

@@ -30,6 +30,8 @@ struct init_context {
 	struct arena *arena; /* what the init itself allocates */
 	char *hook_state; /* JSON for startContainer hooks */
 	bool timed; /* note when each stage begins and ends */
+	bool joins; /* a process that is added to a container (process/exec.h) */
+	bool barrier; /* with joins: see struct exec_entrance */
 	volatile struct init_progress *progress; /* shared with the parent */
 };
 

@@ -43,23 +43,23 @@ static int set_size(int master, const struct plan_process *plan, struct error *e
 	return 0;
 }
 
-int stage_terminal(struct init_context *context, struct error *err)
+int init_take_terminal(struct init_context *context, int root, struct error *err)
 {
 	_cleanup_fd_ int master = -1, peer = -1;
 	unsigned number;
 	int r, fd;
 
-	if (!context->plan->process.terminal)
-		return 0;
-	r = rootfs_open_pty(context->root, &master, &peer, &number, err);
+	r = rootfs_open_pty(root, &master, &peer, &number, err);
 	if (r < 0)
 		return r;
 	r = set_size(master, &context->plan->process, err);
 	if (r < 0)
 		return r;
-	r = rootfs_bind_console(context->root, peer, err);
-	if (r < 0)
-		return r;
+	if (!context->joins) {
+		r = rootfs_bind_console(root, peer, err);
+		if (r < 0)
+			return r;
+	}
 	r = channel_send(context->channel, CHANNEL_TERMINAL, (int32_t)number, NULL, master);
 	if (r < 0)
 		return error_errno(err, -r, "send the terminal");
@@ -95,6 +95,13 @@ int stage_scheduling(struct init_context *context, struct error *err)
 	if (r < 0)
 		return r;
 	return scheduling_set_memory(context->plan->process.memory_policy, err);
+}
+
+int stage_terminal(struct init_context *context, struct error *err)
+{
+	if (!context->plan->process.terminal)
+		return 0;
+	return init_take_terminal(context, context->root, err);
 }
 
 /* Gives a pipe or pty on a standard stream to the container's user, who could not open /proc/self/fd/1 again
@@ -183,7 +190,8 @@ int stage_working_directory(struct init_context *context, struct error *err)
 	umask(022);
 	if (plan->given) {
 		r = enter_directory(plan->cwd, err);
-		if (r == -ENOENT) {
+		/* in a container that runs it is its business what directories there are */
+		if (r == -ENOENT && !context->joins) {
 			error_ignore(err, "the working directory is made");
 			r = make_directory(plan->cwd, err);
 			if (r < 0)

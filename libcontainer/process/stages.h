@@ -25,6 +25,30 @@ int stage_working_directory_as_user(struct init_context *context,
 int stage_program(struct init_context *context, struct error *err) _must_check_;
 int stage_close_descriptors(struct init_context *context, struct error *err) _must_check_;
 
+/* init.c */
+int stage_keyring(struct init_context *context, struct error *err) _must_check_;
+int stage_labels(struct init_context *context, struct error *err) _must_check_;
+int stage_affinity(struct init_context *context, struct error *err) _must_check_;
+int stage_personality(struct init_context *context, struct error *err) _must_check_;
+int stage_limits(struct init_context *context, struct error *err) _must_check_;
+int stage_no_new_privs(struct init_context *context, struct error *err) _must_check_;
+
+/* The first steps of a process of the container: guarded, alone with its end of the channel, which its log
+ * goes through, with a name of its own, and no signal ignored or blocked. Ends the process when the parent is
+ * gone. */
+void init_begin(struct init_context *context);
+
+/* Closes the parent's end of the channel; ends the process when the parent is gone: it may have died before
+ * init_guard() could ask for the signal. */
+void init_leave_without_parent(struct init_context *context);
+
+/* Opens a pty of the container whose root is @root, sends its master over the channel, and makes the other end
+ * the controlling terminal and the standard streams. */
+int init_take_terminal(struct init_context *context, int root, struct error *err) _must_check_;
+
+/* The last step before execve: the filter and the last privileges. */
+int init_confine(struct init_context *context, struct error *err) _must_check_;
+
 /* Makes the process die with its parent, and not be traced; again after every change of identity, which
  * clears both (prctl(2), PR_SET_PDEATHSIG). */
 void init_guard(void);

@@ -98,7 +98,7 @@ static int run_hooks(struct init_context *context, struct error *err)
 
 /* The filter and the last privileges. With no_new_privs the filter is the last thing; without, loading it
  * takes CAP_SYS_ADMIN, which then has to be given up under the filter. */
-static int confine(struct init_context *context, struct error *err)
+int init_confine(struct init_context *context, struct error *err)
 {
 	const struct plan_process *plan = &context->plan->process;
 	struct plan_capabilities loading = plan->capabilities;
@@ -155,7 +155,7 @@ int standby_run(struct init_context *context, struct error *err)
 	r = announce_execution(context, err);
 	if (r < 0)
 		return r;
-	r = confine(context, err);
+	r = init_confine(context, err);
 	if (r < 0)
 		return r;
 	execve(context->program, (char *const *)(uintptr_t)plan->args, context->environment);

@@ -154,9 +154,9 @@ static void check_user(const struct place *at, const struct spec *spec)
 
 static void check_spec(const struct place *at, void *object, const struct json_value *json)
 {
-	const struct spec *spec = object;
+	struct spec *spec = object;
 
-	(void)json;
+	spec->source = json;
 	check_version(at, spec->oci_version);
 	check_names(at, spec);
 	check_idmap_options(at, spec);

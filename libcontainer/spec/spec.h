@@ -434,6 +434,7 @@ struct spec {
 	size_t n_annotations;
 	const struct spec_pair *annotations;
 	const struct spec_linux *linux_; /* gnu17 predefines `linux` */
+	const struct json_value *source; /* the file as it was parsed: for spec_write_exec() */
 };
 
 /* Decodes and checks a config.json.
@@ -483,6 +484,15 @@ int spec_merge_resources(const struct spec_resources *recorded,
 
 /* Whether two sets of device rules are the same, in the same order. */
 bool spec_same_device_rules(const struct spec_resources *a, const struct spec_resources *b);
+
+/* Writes what exec needs of a configuration later, as one object that spec_read_exec() reads: process,
+ * linux.personality and linux.memoryPolicy, as they stood in config.json. @spec: of spec_load(). */
+void spec_write_exec(const struct spec *spec, struct json_writer *writer);
+
+/* Reads that object back: a spec that has nothing but these parts (process is NULL when config.json had
+ * none). @value: a document that was parsed before; strings are shared with it. @name: of it, for errors. */
+int spec_read_exec(const struct json_value *value, const char *name, struct arena *arena,
+		   const struct spec **ret_spec, struct error *err) _must_check_;
 
 /* ---- namespaces ---- */
 

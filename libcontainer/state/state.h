@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "seccomp/seccomp.h"
 #include "spec/spec.h"
 
 #define STATE_RECORD_VERSION 1
@@ -122,6 +123,28 @@ int state_write(const struct state_dir *dir, const struct state_record *record,
  * A record of a newer version is refused by name (EPROTO). */
 int state_read(const struct state_dir *dir, struct arena *arena,
 	       struct state_record **ret_record, struct error *err) _must_check_;
+
+/* What exec needs to know of a container besides its record; in files of its own, so that the verbs that do
+ * not need it do not read it. */
+struct state_exec {
+	uint64_t
+		namespaces; /* CLONE_NEW*: those that the init does not share with its creator */
+	bool foreign_root; /* the init's root is not the root of its mount namespace (chroot) */
+	bool deny_setgroups, no_new_keyring;
+	bool filter; /* a system call filter was saved */
+	const struct spec *spec; /* spec_write_exec() and spec_read_exec() */
+};
+
+/* Writes it, and with @filter the compiled program (mode 0600 both). Before the container's commit, with its
+ * lock held. @filter: NULL or empty: none; exec->filter says the same. */
+int state_write_exec(const struct state_dir *dir, const struct state_exec *exec,
+		     const struct seccomp_program *filter, struct error *err) _must_check_;
+
+/* Reads it. @ret_filter: empty when there is none.
+ * ENODATA: the container was created by a tare that could not exec. */
+int state_read_exec(const struct state_dir *dir, struct arena *arena,
+		    struct state_exec *ret_exec, struct seccomp_program *ret_filter,
+		    struct error *err) _must_check_;
 
 /* Removes the directory of a container whose lock is held. */
 int state_remove(const struct state_store *store, const char *id, struct state_dir *dir,

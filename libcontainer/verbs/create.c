@@ -345,6 +345,33 @@ static int record_init(struct creation *c, struct error *err)
 	return state_write(&c->dir, &c->record, err);
 }
 
+/* The namespaces that a process that is added later has to enter. */
+static uint64_t own_namespaces(const struct plan_namespaces *plan)
+{
+	enum spec_namespace_type type;
+	uint64_t flags = 0;
+
+	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++)
+		if (plan->of[type].mode != PLAN_NS_INHERIT)
+			flags |= spec_namespace_flag(type);
+	return flags;
+}
+
+static int record_for_exec(struct creation *c, struct error *err)
+{
+	const struct plan *plan = c->prepared.plan;
+	const struct state_exec exec = {
+		.namespaces = own_namespaces(&plan->namespaces),
+		.foreign_root = plan->rootfs.mount_ns != PLAN_NS_NEW,
+		.deny_setgroups = plan->namespaces.deny_setgroups,
+		.no_new_keyring = plan->process.keyring == NULL,
+		.filter = c->filter.length > 0,
+		.spec = c->prepared.spec,
+	};
+
+	return state_write_exec(&c->dir, &exec, &c->filter, err);
+}
+
 static int print_state(struct creation *c, enum state_status status, pid_t pid,
 		       struct json_writer *writer, const char **ret_text, struct error *err)
 {
@@ -572,6 +599,7 @@ static const struct {
 	{ "assembling the root outside", assemble_outside },
 	/* after what the init waits for: until then it dies with this process, and so needs no record */
 	{ "recording the init", record_init },
+	{ "recording what exec needs", record_for_exec },
 	/* it finishes the root; the runtime's hooks run here */
 	{ "waiting until the init stands", wait_until_it_stands },
 	{ "settling the late limits", settle },

@@ -149,6 +149,26 @@ struct verb_events_sink {
 int verb_events(struct verb_context *context, const char *id, int interval_ms,
 		const struct verb_events_sink *sink, struct error *err) _must_check_;
 
+/* The options of exec. */
+struct verb_exec_options {
+	const char *id;
+	const char *process; /* --process FILE, or NULL */
+	/* What the command line says of the process: its own members only; what is the container's is filled in
+	 * by the verb. */
+	struct plan_exec wanted;
+	const char *cgroup; /* --cgroup: below the container's, or NULL */
+	const char *pid_file; /* --pid-file, or NULL */
+	const char *pidfd_socket; /* --pidfd-socket, or NULL */
+	bool ignore_paused; /* --ignore-paused: the process waits in a paused container */
+};
+
+/* Executes a program in a container that has been created or runs, and waits for its end unless it is detached.
+ * @ret_status: exit status for the caller: the program's, or 128 + signal; 0 when detached.
+ * Errors: ENOENT "container does not exist"; ESRCH "cannot exec in a stopped container"; EBUSY "cannot exec in
+ * a paused container (use --ignore-paused to override)". Nothing of the process is left then. */
+int verb_exec(struct verb_context *context, const struct verb_exec_options *options,
+	      int *ret_status, struct error *err) _must_check_;
+
 struct verb_spec_options {
 	/* --rootless: for a caller without privileges: a user namespace with the caller's own ids mapped to
 	 * root, the host's network and /sys, no limits */

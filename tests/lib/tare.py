@@ -17,6 +17,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 
@@ -262,6 +263,7 @@ class Runtime:
         """Deletes the test's containers. Returns what went wrong with it, as lines of text."""
         problems = []
         for container in self.containers:
+            container.end_added()
             result = self.call("delete", "--force", container.id)
             if result.rc:
                 problems.append(f"delete --force {container.id}: {result}")
@@ -282,6 +284,7 @@ class Container:
         self.pid = None
         self.pidfd = -1
         self.created = None
+        self.added = []
 
     def write(self):
         """Writes config.json (done by run() and create())."""
@@ -333,6 +336,40 @@ class Container:
         self.runtime.ok("start", self.id)
         return self
 
+    def exec(self, *words, options=(), **how):
+        """`exec` of a program in it. Returns the Result."""
+        return self.runtime.call("exec", *options, self.id, *words, **how)
+
+    def exec_detached(self, *words, options=(), **how):
+        """`exec --detach`, which must succeed. Returns the process's number; it is our child by now, as it
+        is an engine's monitor's, and the container's pid namespace ends only when it is waited for."""
+        pid_file = f"{self.bundle}/exec.pid"
+        result = self.exec(*words, options=("--detach", "--pid-file", pid_file, *options), **how)
+        assert result == (0, "", ""), result
+        self.added.append(int(read_text(pid_file)))
+        return self.added[-1]
+
+    def end_added(self):
+        """Ends what exec_detached() has added; returns the exit statuses, negative for a signal."""
+        statuses = []
+        for pid in self.added:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            except (ChildProcessError, ProcessLookupError):
+                pass # the test has waited for it
+        self.added = []
+        return statuses
+
+    def process_file(self, args=("/bin/true",), **members):
+        """Writes a process for `exec --process`. Returns its path."""
+        path = f"{self.bundle}/process.json"
+        process = {"args": list(args), "cwd": "/", "user": {"uid": 0, "gid": 0}}
+        process.update(members)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(process, file)
+        return path
+
     def state(self):
         """The decoded answer of `state`."""
         return json.loads(self.runtime.ok("state", self.id))
@@ -347,6 +384,7 @@ class Container:
 
     def delete(self, *options):
         """`delete`, which must succeed."""
+        self.end_added()
         self.runtime.ok("delete", *options, self.id)
         self.reap()
 
