@@ -46,10 +46,10 @@ static const struct verb verbs[] = {
 struct globals {
 	bool debug, systemd_cgroup, version;
 	const char *log, *log_format, *log_level, *root, *cgroup_manager, *rootless,
-		*kernel_caps;
+		*kernel_caps, *seccomp_compiler;
 };
 
-#define GLOBAL_OPTIONS 10
+#define GLOBAL_OPTIONS 11
 
 static void global_table(struct globals *globals, struct option ret_table[GLOBAL_OPTIONS])
 {
@@ -70,6 +70,8 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 		{ "rootless", 0, OPTION_TEXT, &globals->rootless, "true|false|auto",
 		  "whether missing permissions for cgroups are passed over" },
 		{ "kernel-caps", 0, OPTION_TEXT, &globals->kernel_caps, "-NAME,...", NULL },
+		{ "seccomp-compiler", 0, OPTION_TEXT, &globals->seccomp_compiler,
+		  "tare|libseccomp", NULL },
 		{ "version", 'v', OPTION_FLAG, &globals->version, NULL, "show the version" },
 	};
 
@@ -123,6 +125,18 @@ static int settle_cgroups(const struct globals *globals, struct verb_settings *s
 	return 0;
 }
 
+static int settle_seccomp(const struct globals *globals, struct verb_settings *settings,
+			  struct error *err)
+{
+	const char *name = globals->seccomp_compiler;
+
+	if (name && strcmp(name, "libseccomp") == 0)
+		settings->seccomp_compiler = SECCOMP_BY_LIBSECCOMP;
+	else if (name && strcmp(name, "tare") != 0)
+		return error_set(err, EINVAL, "invalid seccomp-compiler: %s", name);
+	return 0;
+}
+
 static int settle(const struct globals *globals, struct log *log,
 		  struct verb_settings *settings, struct error *err)
 {
@@ -147,6 +161,9 @@ static int settle(const struct globals *globals, struct log *log,
 	settings->root = globals->root;
 	settings->kernel_caps = globals->kernel_caps;
 	settings->debug = level == TRACE_DEBUG;
+	r = settle_seccomp(globals, settings, err);
+	if (r < 0)
+		return r;
 	return settle_cgroups(globals, settings, err);
 }
 

@@ -5,15 +5,23 @@
 
 #include "seccomp/seccomp.h"
 
-int seccomp_compile(const struct spec_seccomp *spec, struct arena *arena,
-		    struct seccomp_program *ret_program, struct error *err)
+int seccomp_compile_by(enum seccomp_compiler which, const struct spec_seccomp *spec,
+		       struct arena *arena, struct seccomp_program *ret_program,
+		       struct error *err)
 {
+	(void)which;
 	(void)arena;
 	*ret_program = (struct seccomp_program){ 0 };
 	if (!spec)
 		return 0;
 	return error_set(err, ENOTSUP,
 			 "linux.seccomp: this tare was built without seccomp support");
+}
+
+int seccomp_compile(const struct spec_seccomp *spec, struct arena *arena,
+		    struct seccomp_program *ret_program, struct error *err)
+{
+	return seccomp_compile_by(SECCOMP_BY_TARE, spec, arena, ret_program, err);
 }
 
 /* No member is better than an empty one: null and empty differ (spec 259). */

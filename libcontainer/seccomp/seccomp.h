@@ -1,6 +1,6 @@
-/* System call filters: compiled by libseccomp, loaded by seccomp(2) itself, so that flags do not depend
- * on the library's version. Compiling happens in the parent, before the clone; loading is one system
- * call in the container's side. */
+/* System call filters: compiled by tare from tables that libseccomp gave, or by libseccomp itself; loaded by
+ * seccomp(2), so that flags do not depend on the library's version. Compiling happens in the parent, before
+ * the clone; loading is one system call in the container's side. */
 #pragma once
 
 #include <linux/filter.h>
@@ -18,11 +18,23 @@ struct seccomp_program {
 	unsigned flags; /* SECCOMP_FILTER_FLAG_* */
 };
 
+/* Who compiles. */
+enum seccomp_compiler {
+	SECCOMP_BY_TARE, /* and libseccomp what is left to it */
+	SECCOMP_BY_LIBSECCOMP, /* the reference */
+};
+
 /* Compiles linux.seccomp.
- * @spec: NULL gives an empty program. @ret_program: in the arena. Unknown names of system calls are skipped with a debug line; an
- * architecture that the linked libseccomp does not know is ENOTSUP and names the version. */
+ * @spec: NULL gives an empty program. @ret_program: in the arena. Unknown names of system calls are skipped
+ * with a debug line; an architecture that the linked libseccomp does not know is ENOTSUP and names the
+ * version. */
 int seccomp_compile(const struct spec_seccomp *spec, struct arena *arena,
 		    struct seccomp_program *ret_program, struct error *err) _must_check_;
+
+/* As seccomp_compile(), by the compiler of choice. */
+int seccomp_compile_by(enum seccomp_compiler which, const struct spec_seccomp *spec,
+		       struct arena *arena, struct seccomp_program *ret_program,
+		       struct error *err) _must_check_;
 
 /* Installs the program for the calling process, for good. Needs no_new_privs or CAP_SYS_ADMIN. An empty
  * program does nothing. (libseccomp has taken the name seccomp_load.) */

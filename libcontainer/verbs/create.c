@@ -185,7 +185,9 @@ static int compile_filter(struct creation *c, struct error *err)
 {
 	if (!c->prepared.plan->seccomp)
 		return 0;
-	return seccomp_compile(c->prepared.plan->seccomp, c->context->arena, &c->filter, err);
+	return seccomp_compile_by(c->context->settings->seccomp_compiler,
+				  c->prepared.plan->seccomp, c->context->arena, &c->filter,
+				  err);
 }
 
 static int make_cgroup(struct creation *c, struct error *err)

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "plan/plan.h"
+#include "seccomp/seccomp.h"
 #include "state/state.h"
 #include "verbs/timeline.h"
 
@@ -21,6 +22,7 @@ struct verb_settings {
 	const char *root; /* --root, or NULL for the default */
 	enum plan_cgroup_manager cgroup_manager;
 	const char *kernel_caps; /* --kernel-caps: switches to turn off ("-x,-y"), or NULL */
+	enum seccomp_compiler seccomp_compiler; /* --seccomp-compiler */
 	bool debug; /* --debug: the container's side may speak of what it does as well */
 };
 

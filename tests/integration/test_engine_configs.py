@@ -238,6 +238,27 @@ def test_as_root(runtime_in_view, netns, name, way):
     assert_as_asked(bundle, name, caller, seen)
 
 
+@promise("issue:7.1", "spec:246", "spec:248", "contract:7.16")
+@pytest.mark.parametrize("name", ["docker-limits", "podman-rootful", "containerd-ctr-limits-seccomp"])
+def test_filters_by_libseccomp(runtime, netns, name):
+    """What the other tests see of tare's own filters, of those that libseccomp makes."""
+    if not runtime.is_tare:
+        pytest.skip("only tare has two compilers")
+    runtime.seccomp_compiler = "libseccomp"
+    bundle = prepare(runtime, name, netns)
+    caller, _ = caller_of(runtime)
+    assert_as_asked(bundle, name, caller, run_attached(bundle))
+
+
+@promise("issue:7.1")
+def test_an_unknown_compiler_is_refused(runtime):
+    if not runtime.is_tare:
+        pytest.skip("only tare has two compilers")
+    runtime.seccomp_compiler = "magic"
+    result = runtime.call("list")
+    assert result.rc != 0 and "invalid seccomp-compiler: magic" in result.err
+
+
 @promise("issue:7.1")
 @WAYS
 def test_in_a_user_namespace(user_namespace_view, make_runtime, runtime_path, way):

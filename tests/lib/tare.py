@@ -183,6 +183,7 @@ class Runtime:
         self.state_root = f"{directory}/state"
         self.is_tare = os.path.basename(path).startswith("tare")
         self.kernel_caps = ""
+        self.seccomp_compiler = None
         self.user = None
         self.for_user = False  # the caller is a user, and containers are made so that a user may run them
         self.wrapper = []  # a program and its options that runs the calls, such as the stepper
@@ -200,6 +201,8 @@ class Runtime:
         words += [self.path, "--root", self.state_root]
         if self.is_tare and self.kernel_caps:
             words.append(f"--kernel-caps={self.kernel_caps}")
+        if self.is_tare and self.seccomp_compiler:
+            words.append(f"--seccomp-compiler={self.seccomp_compiler}")
         return words + list(globals_) + [str(argument) for argument in arguments]
 
     def popen(self, *arguments, globals_=(), env=None, **options):
