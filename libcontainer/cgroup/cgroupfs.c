@@ -196,7 +196,7 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	}
 	r = cgroup_check_usage(plan, making.dir, err);
 	if (r >= 0)
-		r = cgroup_write_all(plan->writes, plan->n_writes, making.dir, err);
+		r = cgroup_write_all(plan->writes, plan->n_writes, making.dir, NULL, err);
 	if (r >= 0 && plan->delegate)
 		r = give_away(plan, making.dir, err);
 	if (r >= 0)
@@ -226,7 +226,7 @@ int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgro
 {
 	if (cgroup->fd < 0)
 		return 0;
-	return cgroup_write_all(plan->late_writes, plan->n_late_writes, cgroup->fd, err);
+	return cgroup_write_all(plan->late_writes, plan->n_late_writes, cgroup->fd, NULL, err);
 }
 
 void cgroup_close(struct cgroup *cgroup)

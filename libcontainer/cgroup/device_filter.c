@@ -1,13 +1,7 @@
-/* The device filter. The rules are applied in order (spec 192), for each kind of access on its own: the
- * last rule that matches the device and names the access decides on it, and a request is allowed when
- * every access that it asks for is. So "allow c 1:3 rw" followed by "deny c 1:3 w" leaves reading. What no
- * rule decides is denied. (The filter of cgroup v1 differed in one case: there a deny could not take
- * anything from an allow with a wildcard, and was silently lost.)
- *
- * The program therefore walks from the last rule to the first with the set of accesses that are still
- * undecided. Kernel facts: the program of type BPF_PROG_TYPE_CGROUP_DEVICE gets struct bpf_cgroup_dev_ctx;
- * since Linux 5.11 its memory is charged to the cgroup, so RLIMIT_MEMLOCK does not matter and is left
- * alone; the verifier refuses instructions that cannot be reached. */
+/* The device filter in the kernel: loading, attaching, replacing, detaching. Kernel facts: since Linux 5.11 a
+ * program's memory is charged to the cgroup, so RLIMIT_MEMLOCK does not matter and is left alone; what is
+ * attached with BPF_F_ALLOW_MULTI stands beside other programs, all of which must agree, and BPF_F_REPLACE
+ * exchanges one of them at one stroke. */
 #include "cgroup/device_filter.h"
 
 #include <errno.h>
@@ -20,142 +14,8 @@
 #include "base/cleanup.h"
 
 #define PROGRAM_NAME "tare_devices"
-#define ALL_ACCESS (PLAN_ACCESS_READ | PLAN_ACCESS_WRITE | PLAN_ACCESS_MKNOD)
 #define LOG_SIZE 65536
 #define ATTACHED_MAX 64 /* BPF_CGROUP_MAX_PROGS of the kernel */
-
-/* The registers: 0 is the result, 1 the context. */
-enum { RESULT, CONTEXT, UNDECIDED, TYPE, MAJOR, MINOR };
-
-#define OP(opcode, destination, origin, offset, immediate) \
-	((struct bpf_insn){ .code = (opcode),              \
-			    .dst_reg = (destination),      \
-			    .src_reg = (origin),           \
-			    .off = (short)(offset),        \
-			    .imm = (int)(immediate) })
-#define LOAD(destination, field)                            \
-	OP(BPF_LDX | BPF_MEM | BPF_W, destination, CONTEXT, \
-	   offsetof(struct bpf_cgroup_dev_ctx, field), 0)
-#define MOVE(destination, value) OP(BPF_ALU64 | BPF_MOV | BPF_K, destination, 0, 0, value)
-#define COPY(destination, origin) OP(BPF_ALU64 | BPF_MOV | BPF_X, destination, origin, 0, 0)
-#define AND(destination, value) OP(BPF_ALU64 | BPF_AND | BPF_K, destination, 0, 0, value)
-#define SHIFT_RIGHT(destination, value) \
-	OP(BPF_ALU64 | BPF_RSH | BPF_K, destination, 0, 0, value)
-#define JUMP_UNEQUAL(destination, value, offset) \
-	OP(BPF_JMP32 | BPF_JNE | BPF_K, destination, 0, offset, value)
-#define JUMP_EQUAL(destination, value, offset) \
-	OP(BPF_JMP32 | BPF_JEQ | BPF_K, destination, 0, offset, value)
-#define EXIT() OP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
-
-/* The kernel's bits for the plan's. */
-static int kernel_access(uint8_t access)
-{
-	return (access & PLAN_ACCESS_MKNOD ? BPF_DEVCG_ACC_MKNOD : 0) |
-	       (access & PLAN_ACCESS_READ ? BPF_DEVCG_ACC_READ : 0) |
-	       (access & PLAN_ACCESS_WRITE ? BPF_DEVCG_ACC_WRITE : 0);
-}
-
-static bool is_catch_all(const struct plan_device_rule *rule)
-{
-	return rule->type == 'a' && rule->major < 0 && rule->minor < 0 &&
-	       rule->access == ALL_ACCESS;
-}
-
-/* The accesses of one rule, for a device that it matches but for its minor number: goes on behind itself when
- * that does not match or something is left undecided. */
-static size_t compile_rule(const struct plan_device_rule *rule, struct bpf_insn *program)
-{
-	bool tests_minor = rule->minor >= 0;
-	size_t n = 0;
-
-	if (tests_minor)
-		program[n++] = JUMP_UNEQUAL(MINOR, rule->minor, 0);
-	if (rule->access == ALL_ACCESS) {
-		program[n++] = MOVE(RESULT, rule->allow);
-		program[n++] = EXIT();
-	} else if (rule->allow) {
-		program[n++] = AND(UNDECIDED, ~kernel_access(rule->access));
-		program[n++] = JUMP_UNEQUAL(UNDECIDED, 0, 2);
-		program[n++] = MOVE(RESULT, 1);
-		program[n++] = EXIT();
-	} else {
-		program[n++] = COPY(RESULT, UNDECIDED);
-		program[n++] = AND(RESULT, kernel_access(rule->access));
-		program[n++] = JUMP_EQUAL(RESULT, 0, 2);
-		program[n++] = MOVE(RESULT, 0);
-		program[n++] = EXIT();
-	}
-	if (tests_minor)
-		program[0].off = (short)(n - 1);
-	return n;
-}
-
-/* A test that stands in front of neighbouring rules and leads behind the last of them. */
-#define NO_TEST SIZE_MAX
-
-static void end_test(struct bpf_insn *program, size_t *test, size_t end)
-{
-	if (*test != NO_TEST)
-		program[*test].off = (short)(end - *test - 1);
-	*test = NO_TEST;
-}
-
-/* Neighbours that name the same type, or type and major number, share its test: the verifier follows each
- * branch on its own, and its work is most of what a filter costs. */
-static size_t compile_rules(const struct plan_device_rule *rules, size_t n_rules,
-			    struct bpf_insn *program, size_t n)
-{
-	const struct plan_device_rule *rule, *before = NULL;
-	size_t type = NO_TEST, major = NO_TEST, i;
-
-	for (i = n_rules; i > 0; i--, before = rule) {
-		rule = &rules[i - 1];
-		if (before && (rule->type != before->type || rule->major != before->major))
-			end_test(program, &major, n);
-		if (before && rule->type != before->type)
-			end_test(program, &type, n);
-		if (rule->type != 'a' && type == NO_TEST) {
-			type = n;
-			program[n++] = JUMP_UNEQUAL(TYPE,
-						    rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK
-								      : BPF_DEVCG_DEV_CHAR,
-						    0);
-		}
-		if (rule->major >= 0 && major == NO_TEST) {
-			major = n;
-			program[n++] = JUMP_UNEQUAL(MAJOR, rule->major, 0);
-		}
-		n += compile_rule(rule, program + n);
-		if (is_catch_all(rule))
-			return n;
-		/* behind a rule that decides all that its tests let through, only they lead on */
-		if (rule->access == ALL_ACCESS && rule->minor < 0) {
-			end_test(program, &major, n);
-			if (rule->major < 0)
-				end_test(program, &type, n);
-		}
-	}
-	end_test(program, &major, n);
-	end_test(program, &type, n);
-	program[n++] = MOVE(RESULT, 0);
-	program[n++] = EXIT();
-	return n;
-}
-
-size_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rules,
-			     struct bpf_insn *program)
-{
-	size_t n = 0;
-
-	/* access_type: the accesses in its upper half, the type of device in the lower */
-	program[n++] = LOAD(UNDECIDED, access_type);
-	program[n++] = COPY(TYPE, UNDECIDED);
-	program[n++] = AND(TYPE, 0xffff);
-	program[n++] = SHIFT_RIGHT(UNDECIDED, 16);
-	program[n++] = LOAD(MAJOR, major);
-	program[n++] = LOAD(MINOR, minor);
-	return compile_rules(rules, n_rules, program, n);
-}
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 {
@@ -185,9 +45,8 @@ static int load(const struct bpf_insn *program, size_t length, struct error *err
 				  " (it takes CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, "
 				  "in the initial user namespace)");
 	if (fd == -E2BIG)
-		return error_hint(err,
-				  " (the kernel's verifier takes no more: fewer rules in "
-				  "linux.resources.devices, or ranges in place of numbers)");
+		return error_hint(err, " (the kernel's verifier takes no more: fewer rules in "
+				       "linux.resources.devices, or whole major numbers)");
 	if (fd != -EINVAL && fd != -EACCES)
 		return fd;
 	/* once more, for the verifier's own words */
@@ -209,14 +68,16 @@ static int load(const struct bpf_insn *program, size_t length, struct error *err
 static int load_rules(const struct plan_device_rule *rules, size_t n_rules, struct error *err)
 {
 	_cleanup_free_ struct bpf_insn *program = NULL;
+	ssize_t length;
 	int fd;
 
-	program = calloc(DEVICE_FILTER_PROLOGUE + n_rules * DEVICE_FILTER_RULE_MAX +
-				 DEVICE_FILTER_EPILOGUE,
-			 sizeof *program);
-	if (!program)
+	length = device_filter_compile(rules, n_rules, &program);
+	if (length == -E2BIG)
+		return error_set(err, E2BIG,
+				 "too many rules with a minor number for every major number");
+	if (length < 0)
 		return error_oom(err);
-	fd = load(program, device_filter_compile(rules, n_rules, program), err);
+	fd = load(program, (size_t)length, err);
 	return fd < 0 ? -err->code : fd;
 }
 

@@ -4,19 +4,19 @@
 
 #include <linux/bpf.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "plan/plan.h"
 
-#define DEVICE_FILTER_PROLOGUE 6 /* instructions before the first rule */
-#define DEVICE_FILTER_RULE_MAX 8 /* instructions of one rule at most */
-#define DEVICE_FILTER_EPILOGUE 2 /* instructions behind the last */
-
 /* Compiles the rules.
- * @program: room for all of DEVICE_FILTER_* instructions.
- * Returns how many were written. */
-size_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rules,
-			     struct bpf_insn *program);
+ * @ret_program: allocated; for the caller to free().
+ * Returns its length in instructions; -ENOMEM; -E2BIG when rules that name a minor number for every major number
+ * make too many cases (DEVICE_FILTER_CASES_MAX). */
+ssize_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rules,
+			      struct bpf_insn **ret_program) _must_check_;
+
+#define DEVICE_FILTER_CASES_MAX 100000
 
 /* Compiles the rules and attaches the program to the cgroup @dir, beside what may be there already: all
  * programs of a cgroup and of its ancestors must agree to an access.

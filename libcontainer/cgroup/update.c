@@ -118,7 +118,7 @@ static int apply(const struct plan_cgroup *plan, int dir, struct error *err)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
 	const char **values = NULL;
-	size_t done;
+	size_t tried = 0;
 	int r;
 
 	if (!arena)
@@ -126,8 +126,7 @@ static int apply(const struct plan_cgroup *plan, int dir, struct error *err)
 	r = read_values(plan, dir, arena, &values, err);
 	if (r < 0)
 		return r;
-	for (done = 0; done < plan->n_writes && r >= 0; done++)
-		r = cgroup_write_all(&plan->writes[done], 1, dir, err);
+	r = cgroup_write_all(plan->writes, plan->n_writes, dir, &tried, err);
 	if (r >= 0 && plan->filter_devices) {
 		r = device_filter_replace(dir, plan->device_rules, plan->n_device_rules, err);
 		if (r < 0)
@@ -135,7 +134,7 @@ static int apply(const struct plan_cgroup *plan, int dir, struct error *err)
 	}
 	/* the one that was refused too: it can have been changed in part */
 	if (r < 0)
-		restore(plan, dir, values, done);
+		restore(plan, dir, values, tried);
 	return r;
 }
 

@@ -4,31 +4,50 @@
 #include "cgroup/write.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
 #include "cgroup/file.h"
 
-int cgroup_write_all(const struct plan_cgroup_write *writes, size_t n_writes, int dir,
-		     struct error *err)
+/* Returns whether it was written, or -errno. */
+static int write_one(const struct plan_cgroup_write *write, int dir, struct error *err)
 {
+	int r = fd_write_file(dir, write->file, write->value, err);
+
+	if (r >= 0)
+		return true;
+	if (r == -ENOENT)
+		error_hint(err, " (this kernel's %s has no such file)",
+			   write->controller ? write->controller : "cgroup v2");
+	return error_at(err, "%s", write->where ? write->where : "linux.resources");
+}
+
+static bool is_unknown(int r)
+{
+	return r == -ENOENT || r == -EOPNOTSUPP;
+}
+
+int cgroup_write_all(const struct plan_cgroup_write *writes, size_t n_writes, int dir,
+		     size_t *ret_tried, struct error *err)
+{
+	bool other_way = false; /* the one before was refused, and this one is the other way */
 	size_t i;
 	int r;
 
 	for (i = 0; i < n_writes; i++) {
-		r = fd_write_file(dir, writes[i].file, writes[i].value, err);
-		if (r >= 0)
-			continue;
-		if (r == -ENOENT && writes[i].optional) {
-			error_ignore(err, "this kernel does not have the file, and it can be "
-					  "done without");
-			continue;
-		}
-		if (r == -ENOENT)
-			error_hint(err, " (this kernel's %s has no such file)",
-				   writes[i].controller ? writes[i].controller : "cgroup v2");
-		return error_at(err, "%s",
-				writes[i].where ? writes[i].where : "linux.resources");
+		if (ret_tried)
+			*ret_tried = i + 1;
+		r = write_one(&writes[i], dir, err);
+		if (r < 0 && is_unknown(r) && other_way)
+			return error_hint(err, ", and %s does not take it either",
+					  writes[i - 1].file);
+		if (r < 0 && !(is_unknown(r) && (writes[i].optional || writes[i].or_next)))
+			return r;
+		other_way = r < 0 && writes[i].or_next;
+		if (r < 0)
+			error_ignore(err, "this kernel does not have it, and it can be done "
+					  "without or in another way");
 	}
 	return 0;
 }

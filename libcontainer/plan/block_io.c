@@ -1,7 +1,8 @@
 /* linux.resources.blockIO for cgroup v2. Weights exist twice there: io.weight (1 to 10000, the iocost
  * controller) and io.bfq.weight (the BFQ scheduler, on v1's own scale). Which of them is at work, a disk
- * decides, not the cgroup, so both are written; BFQ's file is there only when BFQ was built. Limits of
- * throughput are one line a device in io.max. */
+ * decides, not the cgroup, so both are written, and one has to be taken: BFQ's file is there only when BFQ was
+ * built, and for one device io.weight is refused while iocost is not switched on for it. Limits of throughput are
+ * one line a device in io.max. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -24,6 +25,7 @@ static int add_weight(struct plan_writes *w, uint64_t weight, struct error *err)
 		.controller = "io",
 		.file = "io.weight",
 		.where = "linux.resources.blockIO.weight",
+		.or_next = true,
 	};
 	uint64_t converted = 0;
 	int r;
@@ -35,13 +37,18 @@ static int add_weight(struct plan_writes *w, uint64_t weight, struct error *err)
 		return r;
 	write.file = "io.bfq.weight";
 	write.optional = true;
+	write.or_next = false;
 	return plan_add_write(w, &write, err, "%" PRIu64, weight);
 }
 
 static int add_device_weight(struct plan_writes *w, const struct spec_weight_device *device,
 			     size_t index, struct error *err)
 {
-	struct plan_write_to write = { .controller = "io", .file = "io.weight" };
+	struct plan_write_to write = {
+		.controller = "io",
+		.file = "io.weight",
+		.or_next = true,
+	};
 	uint64_t converted = 0;
 	int r;
 
@@ -59,6 +66,7 @@ static int add_device_weight(struct plan_writes *w, const struct spec_weight_dev
 		return r;
 	write.file = "io.bfq.weight";
 	write.optional = true;
+	write.or_next = false;
 	return plan_add_write(w, &write, err, "%" PRId64 ":%" PRId64 " %" PRIu64, device->major,
 			      device->minor, device->weight.value);
 }

@@ -13,7 +13,7 @@ struct plan_writes {
 /* One write but for its value; the members as in struct plan_cgroup_write. */
 struct plan_write_to {
 	const char *controller, *file, *where;
-	bool optional;
+	bool optional, or_next;
 	bool late; /* after the birth of the init */
 };
 

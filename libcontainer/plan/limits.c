@@ -37,6 +37,7 @@ int plan_add_write(struct plan_writes *w, const struct plan_write_to *write, str
 		.value = copy,
 		.where = write->where,
 		.optional = write->optional,
+		.or_next = write->or_next,
 	};
 	return 0;
 }
@@ -265,12 +266,23 @@ static int check_network(const struct spec_network *network, struct error *err)
 	return 0;
 }
 
-static const struct plan_cgroup_write *find_file(const struct plan_writes *w, const char *file)
+/* What a write speaks of within its file: a device, where it begins with one, else all of it. */
+static size_t subject(const char *value)
 {
-	size_t i;
+	size_t length = strcspn(value, " ");
 
-	for (i = 0; i < w->n; i++)
-		if (strcmp(w->list[i].file, file) == 0)
+	return memchr(value, ':', length) ? length : 0;
+}
+
+/* A typed property that has set the same already. */
+static const struct plan_cgroup_write *find_typed(const struct plan_writes *w, size_t n_typed,
+						  const char *file, const char *value)
+{
+	size_t length = subject(value), i;
+
+	for (i = 0; i < n_typed; i++)
+		if (strcmp(w->list[i].file, file) == 0 && subject(w->list[i].value) == length &&
+		    strncmp(w->list[i].value, value, length) == 0)
 			return &w->list[i];
 	for (i = 0; i < w->n_late; i++)
 		if (strcmp(w->late[i].file, file) == 0)
@@ -278,46 +290,62 @@ static const struct plan_cgroup_write *find_file(const struct plan_writes *w, co
 	return NULL;
 }
 
-/* The controller of a file is what stands before its first dot; "cgroup" is the core and always there. */
-static int add_unified(struct plan_writes *w, const struct spec_pair *pair, struct error *err)
+/* One line of the value: files of several devices or resources take one with each write. */
+static int add_unified_line(struct plan_writes *w, const struct plan_write_to *write,
+			    const char *value, size_t n_typed, struct error *err)
 {
-	const struct plan_cgroup_write *typed = find_file(w, pair->key);
+	const struct plan_cgroup_write *typed = find_typed(w, n_typed, write->file, value);
+
+	if (typed && strcmp(typed->value, value) == 0)
+		return 0;
+	if (typed)
+		return error_set(err, EINVAL, "unable to apply both %s (%s) and %s (%s)",
+				 typed->where, typed->value, write->where, value);
+	return add_text(w, write, value, err);
+}
+
+/* The controller of a file is what stands before its first dot; "cgroup" is the core and always there. */
+static int add_unified(struct plan_writes *w, const struct spec_pair *pair, size_t n_typed,
+		       struct error *err)
+{
 	const char *dot = strchr(pair->key, '.');
 	struct plan_write_to write = { .file = pair->key };
+	char *text, *line, *rest = NULL;
+	int r = 0;
 
 	if (strchr(pair->key, '/') || !dot || dot == pair->key)
 		return error_set(err, EINVAL,
 				 "linux.resources.unified: \"%s\" is not a file of a cgroup "
 				 "(CONTROLLER.NAME)",
 				 pair->key);
-	if (typed && strcmp(typed->value, pair->value) == 0)
-		return 0;
-	if (typed)
-		return error_set(err, EINVAL,
-				 "unable to apply both %s (%s) and "
-				 "linux.resources.unified[\"%s\"] (%s)",
-				 typed->where, typed->value, pair->key, pair->value);
 	write.where = arena_printf(w->arena, "linux.resources.unified[\"%s\"]", pair->key);
 	write.controller = arena_strndup(w->arena, pair->key, (size_t)(dot - pair->key));
-	if (!write.where || !write.controller)
+	text = arena_strdup(w->arena, pair->value);
+	if (!write.where || !write.controller || !text)
 		return error_oom(err);
 	if (strcmp(write.controller, "cgroup") == 0)
 		write.controller = NULL;
-	return add_text(w, &write, pair->value, err);
+	line = strtok_r(text, "\n", &rest);
+	if (!line) /* an empty write would change nothing, an empty line empties a list */
+		return add_unified_line(w, &write, "\n", n_typed, err);
+	for (; line && r >= 0; line = strtok_r(NULL, "\n", &rest))
+		r = add_unified_line(w, &write, line, n_typed, err);
+	return r;
 }
 
 static int add_lists(struct plan_writes *w, const struct spec_resources *resources,
 		     struct error *err)
 {
-	size_t i;
+	size_t n_typed, i;
 	int r = 0;
 
 	for (i = 0; i < resources->n_hugepage_limits && r >= 0; i++)
 		r = add_hugepages(w, &resources->hugepage_limits[i], i, err);
 	for (i = 0; i < resources->n_rdma && r >= 0; i++)
 		r = add_rdma(w, &resources->rdma[i], err);
+	n_typed = w->n;
 	for (i = 0; i < resources->n_unified && r >= 0; i++)
-		r = add_unified(w, &resources->unified[i], err);
+		r = add_unified(w, &resources->unified[i], n_typed, err);
 	return r;
 }
 

@@ -230,8 +230,12 @@ struct plan_cgroup_write {
 	const char *file; /* "memory.max" */
 	const char *value;
 	const char *where; /* the place in config.json */
-	bool optional; /* a kernel without this file is no error (say so at debug level) */
-	bool add_to_limit; /* reserved for values that depend on others */
+	/* A kernel without this file, or without the feature behind it (EOPNOTSUPP), is no error (said at debug
+	 * level). */
+	bool optional;
+	/* It or the next write has to succeed: the two are ways to say the same thing, of which a kernel or a disk
+	 * may know only one. */
+	bool or_next;
 };
 
 struct plan_device_rule {

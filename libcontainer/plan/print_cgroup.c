@@ -20,6 +20,7 @@ static void print_writes(const char *key, size_t n, const struct plan_cgroup_wri
 		json_key_string(writer, "value", writes[i].value);
 		json_key_string(writer, "where", writes[i].where);
 		plan_print_true(writer, "optional", writes[i].optional);
+		plan_print_true(writer, "orNext", writes[i].or_next);
 		json_object_end(writer);
 	}
 	json_array_end(writer);

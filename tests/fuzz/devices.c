@@ -1,6 +1,7 @@
 /* The device filter. 4 bytes are a rule; for every device that the rules can name and every set of accesses,
  * the compiled program must say what the rules say: the last rule that names the device and the access
  * decides on it, and nothing is allowed that no rule allows. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cgroup/device_filter.h"
@@ -9,8 +10,6 @@
 #define RULE_SIZE 4
 #define RULES_MAX 32
 #define NUMBERS 3 /* majors and minors: -1 (all), 0, 1, 2 */
-#define PROGRAM_MAX \
-	(DEVICE_FILTER_PROLOGUE + RULES_MAX * DEVICE_FILTER_RULE_MAX + DEVICE_FILTER_EPILOGUE)
 
 struct request {
 	char type;
@@ -105,10 +104,11 @@ static struct bpf_cgroup_dev_ctx context_of(const struct request *request)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct plan_device_rule rules[RULES_MAX];
-	struct bpf_insn program[PROGRAM_MAX];
+	struct bpf_insn *program = NULL;
 	struct bpf_cgroup_dev_ctx device;
 	struct request request;
-	size_t n, length;
+	ssize_t length;
+	size_t n;
 	unsigned each;
 
 	for (n = 0; n < RULES_MAX && size >= RULE_SIZE; n++, size -= RULE_SIZE) {
@@ -121,8 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		};
 		data += RULE_SIZE;
 	}
-	length = device_filter_compile(rules, n, program);
-	require(length <= PROGRAM_MAX);
+	length = device_filter_compile(rules, n, &program);
+	require(length > 0);
 	for (each = 0; each < 2 * NUMBERS * NUMBERS * 7; each++) {
 		request = (struct request){
 			.type = "cb"[each % 2],
@@ -131,7 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.access = (uint8_t)(each / 2 / NUMBERS / NUMBERS + 1),
 		};
 		device = context_of(&request);
-		require(interpret(program, length, &device) == allowed(rules, n, &request));
+		require(interpret(program, (size_t)length, &device) ==
+			allowed(rules, n, &request));
 	}
+	free(program);
 	return 0;
 }

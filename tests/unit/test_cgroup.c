@@ -337,6 +337,31 @@ static void updates_all_or_nothing(void **state)
 	f->err = ERROR_INIT;
 }
 
+/* spec:204: a weight is said in one of two ways. */
+static void writes_in_one_way_or_the_other(void **state)
+{
+	const struct plan_cgroup_write writes[] = {
+		{ .file = "no.such.file", .value = "5", .where = "here", .or_next = true },
+		{ .file = "cgroup.max.depth", .value = "5", .where = "here", .optional = true },
+		{ .file = "no.such.file", .value = "5", .where = "there", .or_next = true },
+		{ .file = "nor.this", .value = "5", .where = "there", .optional = true },
+	};
+	struct plan_cgroup update = { .n_writes = 2, .writes = writes };
+	struct fixture *f = needs_cgroup(state);
+	struct cgroup cgroup;
+
+	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(cgroup_update(&update, f->base, &f->err), 0);
+	check_file(&cgroup, "cgroup.max.depth", "5\n", f);
+	update.writes = &writes[1];
+	update.n_writes = 3;
+	assert_int_equal(cgroup_update(&update, f->base, &f->err), -ENOENT);
+	assert_non_null(strstr(f->err.text, "there: open nor.this: no such file"));
+	assert_non_null(strstr(f->err.text, "and no.such.file does not take it either"));
+	f->err = ERROR_INIT;
+	cgroup_close(&cgroup);
+}
+
 /* spec:192 */
 static void filters_devices(void **state)
 {
@@ -460,6 +485,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_is_unfit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removes_all_of_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(updates_all_or_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(writes_in_one_way_or_the_other, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(filters_devices, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(replaces_the_filter_without_a_gap, set_up,
 						tear_down),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,6 @@
 #define R PLAN_ACCESS_READ
 #define W PLAN_ACCESS_WRITE
 #define M PLAN_ACCESS_MKNOD
-#define RULES_MAX 16
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static int run(const struct bpf_insn *program, size_t length, struct bpf_cgroup_dev_ctx *device)
@@ -61,9 +61,10 @@ static int run(const struct bpf_insn *program, size_t length, struct bpf_cgroup_
 /* The verifier refuses instructions that no path leads to. All jumps lead forward. */
 static void every_instruction_is_reached(const struct bpf_insn *program, size_t length)
 {
-	bool reached[DEVICE_FILTER_PROLOGUE + RULES_MAX * DEVICE_FILTER_RULE_MAX +
-		     DEVICE_FILTER_EPILOGUE + 1] = { true };
+	bool *reached = calloc(length + 1, sizeof *reached);
 	size_t i;
+
+	reached[0] = true;
 
 	for (i = 0; i < length; i++) {
 		assert_true(reached[i]);
@@ -76,28 +77,39 @@ static void every_instruction_is_reached(const struct bpf_insn *program, size_t 
 		}
 	}
 	assert_false(reached[length]);
+	free(reached);
+}
+
+static struct bpf_cgroup_dev_ctx device_of(char type, unsigned major, unsigned minor,
+					   const char *accesses)
+{
+	unsigned bits = 0;
+
+	bits |= strchr(accesses, 'r') ? BPF_DEVCG_ACC_READ : 0;
+	bits |= strchr(accesses, 'w') ? BPF_DEVCG_ACC_WRITE : 0;
+	bits |= strchr(accesses, 'm') ? BPF_DEVCG_ACC_MKNOD : 0;
+	return (struct bpf_cgroup_dev_ctx){
+		.access_type = bits << 16 |
+			       (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+		.major = major,
+		.minor = minor,
+	};
 }
 
 /* @accesses: letters of "rwm". */
 static int ask(const struct plan_device_rule *rules, size_t n, char type, unsigned major,
 	       unsigned minor, const char *accesses)
 {
-	struct bpf_insn program[DEVICE_FILTER_PROLOGUE + RULES_MAX * DEVICE_FILTER_RULE_MAX +
-				DEVICE_FILTER_EPILOGUE];
-	struct bpf_cgroup_dev_ctx device = { .major = major, .minor = minor };
-	size_t length;
-	unsigned bits = 0;
+	struct bpf_cgroup_dev_ctx device = device_of(type, major, minor, accesses);
+	struct bpf_insn *program = NULL;
+	ssize_t length = device_filter_compile(rules, n, &program);
+	int answer;
 
-	assert_true(n <= RULES_MAX);
-	length = device_filter_compile(rules, n, program);
-	assert_true(length <= COUNT(program));
-	every_instruction_is_reached(program, length);
-	bits |= strchr(accesses, 'r') ? BPF_DEVCG_ACC_READ : 0;
-	bits |= strchr(accesses, 'w') ? BPF_DEVCG_ACC_WRITE : 0;
-	bits |= strchr(accesses, 'm') ? BPF_DEVCG_ACC_MKNOD : 0;
-	device.access_type = bits << 16 |
-			     (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-	return run(program, length, &device);
+	assert_true(length > 0);
+	every_instruction_is_reached(program, (size_t)length);
+	answer = run(program, (size_t)length, &device);
+	free(program);
+	return answer;
 }
 
 static void denies_without_rules(void **state)
@@ -215,18 +227,69 @@ static void means_what_any_rules_say(void **state)
 	}
 }
 
-/* The room for a program is reckoned from its longest rule. */
-static void knows_its_longest_rule(void **state)
+/* A jump leads over 32767 instructions at most; a major number here has more. */
+static void takes_any_number_of_rules(void **state)
 {
-	/* neighbours that share a test are shorter */
-	const struct plan_device_rule rules[] = { { false, 'c', 1, 3, W },
-						  { false, 'b', 1, 3, R } };
-	struct bpf_insn program[64];
+	enum { MANY = 30000 };
+	struct plan_device_rule *rules = calloc(MANY, sizeof *rules);
+	struct bpf_insn *program = NULL;
+	ssize_t length;
+	unsigned i;
 
 	(void)state;
-	assert_int_equal(device_filter_compile(rules, COUNT(rules), program),
-			 DEVICE_FILTER_PROLOGUE + COUNT(rules) * DEVICE_FILTER_RULE_MAX +
-				 DEVICE_FILTER_EPILOGUE);
+	for (i = 0; i < MANY; i++)
+		rules[i] = (struct plan_device_rule){ true, 'c', i < 20000 ? 7 : 8 + i, i,
+						      i % 2 ? R : R | W | M };
+	length = device_filter_compile(rules, MANY, &program);
+	assert_true(length > 0);
+	every_instruction_is_reached(program, (size_t)length);
+	for (i = 0; i < MANY; i += 997) {
+		struct bpf_cgroup_dev_ctx device = device_of('c', i < 20000 ? 7 : 8 + i, i,
+							     "rw");
+
+		assert_int_equal(run(program, (size_t)length, &device), i % 2 == 0);
+		device.minor++;
+		assert_int_equal(run(program, (size_t)length, &device),
+				 i < 20000 && i % 2 == 1);
+	}
+	free(program);
+	free(rules);
+}
+
+/* One minor number of every major one, and everything else about them, is still few cases; the product of many
+ * of both is refused. */
+static void refuses_a_product(void **state)
+{
+	enum { MANY = 1000 };
+	struct plan_device_rule rules[MANY];
+	struct bpf_insn *program = NULL;
+	int i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		rules[i] = (struct plan_device_rule){ true, 'c', i % 2 ? i : -1, i % 2 ? -1 : i,
+						      R };
+	assert_int_equal(device_filter_compile(rules, MANY, &program), -E2BIG);
+	assert_int_equal(ask(rules, 100, 'c', 1000, 98, "r"), 1);
+	assert_int_equal(ask(rules, 100, 'c', 1000, 99, "r"), 0);
+	assert_int_equal(ask(rules, 100, 'c', 99, 99, "r"), 1);
+}
+
+/* Containers without rules of their own and privileged ones get a small program: the default rules are ten, and
+ * what a catch-all allows anyway needs no test. */
+static void stays_small(void **state)
+{
+	const struct plan_device_rule rules[] = {
+		{ true, 'a', -1, -1, R | W | M }, { true, 'c', 1, 3, R | W | M },
+		{ true, 'c', 5, -1, R | W | M },  { true, 'b', 8, 0, M },
+		{ true, 'c', 7, 7, R | W | M },
+	};
+	struct bpf_insn *program = NULL;
+
+	(void)state;
+	/* the prologue, a test and a result for each type, the end */
+	assert_int_equal(device_filter_compile(rules, COUNT(rules), &program), 6 + 2 * 3 + 2);
+	free(program);
 }
 
 int main(void)
@@ -237,7 +300,9 @@ int main(void)
 		cmocka_unit_test(decides_each_access_on_its_own),
 		cmocka_unit_test(takes_from_a_wildcard),
 		cmocka_unit_test(means_what_any_rules_say),
-		cmocka_unit_test(knows_its_longest_rule),
+		cmocka_unit_test(takes_any_number_of_rules),
+		cmocka_unit_test(refuses_a_product),
+		cmocka_unit_test(stays_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
