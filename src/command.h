@@ -126,6 +126,7 @@ int cmd_create(struct tare *tare, int argc, char **argv, struct error *err) _mus
 int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_events(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_exec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_doctor(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_features(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

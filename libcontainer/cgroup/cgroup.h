@@ -120,3 +120,19 @@ int cgroup_watch_wait(const struct cgroup_watch *watch, int timeout_ms,
 /* After the init died during creation: appends to @err "killed by the out-of-memory killer (limit N)" if
  * memory.events says so. Returns whether it did. */
 bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err);
+
+/* What the caller could limit, for `tare doctor`. */
+struct cgroup_survey {
+	const char *mount_point; /* of cgroup2; NULL: there is none */
+	const char *path; /* where a container's cgroup would be; NULL: none can be made */
+	const char *
+		controllers; /* those that could be enabled there, as cgroup.controllers lists them */
+};
+
+/* Looks, and makes nothing. Strings in the arena. On an error what was found out until then is in
+ * @ret_survey. */
+int cgroup_survey(int proc, struct arena *arena, struct cgroup_survey *ret_survey,
+		  struct error *err) _must_check_;
+
+/* Whether the caller may load a device filter. */
+int cgroup_survey_devices(struct error *err) _must_check_;

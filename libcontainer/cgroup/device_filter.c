@@ -100,6 +100,13 @@ static int attach(int dir, int program, int replaced, struct error *err)
 	return r < 0 ? error_errno(err, -r, "attach the device filter") : 0;
 }
 
+int device_filter_try(struct error *err)
+{
+	_cleanup_fd_ int fd = load_rules(NULL, 0, err);
+
+	return fd < 0 ? fd : 0;
+}
+
 int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
 			 struct error *err)
 {

@@ -29,5 +29,8 @@ int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n
 int device_filter_replace(int dir, const struct plan_device_rule *rules, size_t n_rules,
 			  struct error *err) _must_check_;
 
+/* Loads a program and lets it go: whether the caller may. Errors as device_filter_attach(). */
+int device_filter_try(struct error *err) _must_check_;
+
 /* Detaches the programs that this runtime attached to the cgroup @dir earlier; others stay. */
 int device_filter_detach(int dir, struct error *err) _must_check_;

@@ -182,5 +182,31 @@ struct verb_spec_options {
  * that engines use, and nothing inheritable (CVE-2022-24769). */
 void verb_spec(const struct verb_spec_options *options, struct json_writer *writer);
 
+enum doctor_verdict {
+	DOCTOR_YES,
+	DOCTOR_LIMITED, /* containers run, but without something */
+	DOCTOR_NO,
+};
+
+/* One thing that the doctor has looked at. */
+struct doctor_finding {
+	const char *check;
+	enum doctor_verdict verdict;
+	bool blocks; /* containers do not run */
+	const char *reason;
+	const char
+		*remedy; /* a command or a setting that would change it; NULL: none is known */
+};
+
+struct doctor_report {
+	bool runs; /* containers would run */
+	size_t n;
+	struct doctor_finding *findings; /* in the context's arena */
+};
+
+/* Tries what a container needs, on this host and as this caller. Nothing of it stays. */
+int verb_doctor(struct verb_context *context, struct doctor_report *ret_report,
+		struct error *err) _must_check_;
+
 /* What this build can do, as the features document of the runtime-spec. */
 void verb_features(struct json_writer *writer);
