@@ -27,9 +27,9 @@ struct verb {
 static const struct verb verbs[] = {
 	{ "create", "create a container that waits for start", cmd_create, true },
 	{ "delete", "delete a container and all that was made for it", cmd_delete, false },
+	{ "doctor", "show what this host and this user can run", cmd_doctor, false },
 	{ "events", "show the figures of a container", cmd_events, false },
 	{ "exec", "execute a program in a running container", cmd_exec, true },
-	{ "doctor", "show what this host and this user can run", cmd_doctor, false },
 	{ "features", "show what this build can do", cmd_features, false },
 	{ "kill", "send a signal to a container", cmd_kill, false },
 	{ "list", "list the containers below the state root", cmd_list, false },
