@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "cgroup/mountinfo.h"
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
 
@@ -31,24 +32,6 @@ static bool is_cgroup2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == TARE_CGROUP2_SUPER_MAGIC;
 }
 
-/* Undoes mountinfo's octal escapes (\040 is a space), in place. */
-static void unescape(char *text)
-{
-	char *in = text, *out = text;
-
-	while (*in) {
-		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] >= '0' &&
-		    in[2] <= '7' && in[3] >= '0' && in[3] <= '7') {
-			*out++ = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 |
-					(in[3] - '0'));
-			in += 4;
-		} else {
-			*out++ = *in++;
-		}
-	}
-	*out = '\0';
-}
-
 /* What of @own lies below @root: "/b" for "/a/b" below "/a"; NULL when it does not. */
 static const char *below(const char *root, const char *own)
 {
@@ -57,27 +40,6 @@ static const char *below(const char *root, const char *own)
 	if (strncmp(root, own, length) != 0 || (own[length] != '/' && own[length] != '\0'))
 		return NULL;
 	return own[length] ? own + length : "/";
-}
-
-/* Splits one line into its root and mount point when it is of a cgroup2. */
-static bool parse_line(char *line, char **ret_root, char **ret_point)
-{
-	char *type = strstr(line, " - "), *rest = NULL, *field;
-	int i;
-
-	if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
-		return false;
-	*type = '\0';
-	field = strtok_r(line, " ", &rest);
-	for (i = 0; i < 3 && field; i++)
-		field = strtok_r(NULL, " ", &rest);
-	*ret_root = field;
-	*ret_point = field ? strtok_r(NULL, " ", &rest) : NULL;
-	if (!*ret_point)
-		return false;
-	unescape(*ret_root);
-	unescape(*ret_point);
-	return true;
 }
 
 int cgroup_pick_hierarchy(char *mountinfo, const char *own, bool (*usable)(const char *path),
@@ -90,7 +52,7 @@ int cgroup_pick_hierarchy(char *mountinfo, const char *own, bool (*usable)(const
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (!parse_line(line, &root, &point) || !below(root, own))
+		if (!mountinfo_parse(line, "cgroup2", &root, &point) || !below(root, own))
 			continue;
 		/* a later line may be mounted over an earlier one, so it wins a tie */
 		if (best_root && strlen(root) > strlen(best_root))

@@ -35,6 +35,9 @@ int plan_process(const struct plan_builder *b, struct error *err) _must_check_;
 /* Fills plan->cgroup. */
 int plan_cgroup(const struct plan_builder *b, struct error *err) _must_check_;
 
+/* Fills plan->rdt. */
+int plan_rdt(const struct plan_builder *b, struct error *err) _must_check_;
+
 /* The text for /proc/PID/uid_map or gid_map: one line "CONTAINER HOST SIZE" a range; NULL without
  * memory. */
 const char *plan_id_map_text(struct arena *arena, const struct spec_id_mapping *mappings,

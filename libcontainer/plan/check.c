@@ -26,8 +26,6 @@ static int check_supported(const struct plan_builder *b, struct error *err)
 {
 	const struct spec_linux *lin = b->lin;
 
-	if (lin->intel_rdt)
-		return not_yet(err, "linux.intelRdt");
 	/* a listenerPath that no rule uses is ignored (spec 242) */
 	if (wants_notify(lin->seccomp))
 		return not_yet(err, "linux.seccomp.listenerPath and SCMP_ACT_NOTIFY");

@@ -47,6 +47,8 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 		r = plan_process(&b, err);
 	if (r >= 0)
 		r = plan_cgroup(&b, err);
+	if (r >= 0)
+		r = plan_rdt(&b, err);
 	if (r < 0)
 		return r;
 	*ret_plan = b.plan;

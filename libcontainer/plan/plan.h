@@ -38,6 +38,7 @@ struct plan_options {
 	unsigned listen_fds;
 	const char *listen_fdnames; /* LISTEN_FDNAMES, or NULL */
 	const char *notify_socket; /* NOTIFY_SOCKET of the caller (sd_notify(3)), or NULL */
+	const char *resctrl; /* where a test has its resctrl (TARE_RESCTRL), or NULL */
 	/* --layers and --upper, relative to @working_directory; NULL: the annotations of the same meaning
 	 * count, relative to the bundle */
 	const char *layers, *upper;
@@ -285,6 +286,20 @@ struct plan_update {
 	const struct spec_resources *resources; /* for the record: recorded and asked, merged */
 };
 
+/* ---- classes of service ---- */
+
+/* linux.intelRdt */
+struct plan_rdt {
+	const char *root; /* of resctrl; NULL: looked for among the mounts */
+	const char *id;
+	const char *clos; /* the class: a plain name, or "/" for the default one */
+	bool make; /* it is made when it does not exist */
+	bool remove; /* if it was made, delete removes it: closID is not given */
+	size_t n_lines;
+	const char *const *lines; /* for the schemata file, one after the other */
+	bool monitoring; /* a monitoring group of its own */
+};
+
 /* ---- the process ---- */
 
 enum plan_capability_set {
@@ -353,6 +368,7 @@ struct plan {
 	struct plan_cgroup cgroup;
 	struct plan_process process;
 	const struct spec_seccomp *seccomp; /* NULL: none */
+	const struct plan_rdt *rdt; /* NULL: none */
 	/* moved into the container's network namespace while the init waits */
 	size_t n_net_devices;
 	const struct spec_net_device *net_devices;

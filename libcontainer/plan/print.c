@@ -129,6 +129,20 @@ static void print_net_devices(const struct plan *plan, struct json_writer *write
 	json_array_end(writer);
 }
 
+static void print_rdt(const struct plan_rdt *rdt, struct json_writer *writer)
+{
+	if (!rdt)
+		return;
+	json_key(writer, "intelRdt");
+	json_object_begin(writer);
+	json_key_string(writer, "class", rdt->clos);
+	plan_print_true(writer, "make", rdt->make);
+	plan_print_true(writer, "remove", rdt->remove);
+	plan_print_strings(writer, "schemata", rdt->n_lines, rdt->lines);
+	plan_print_true(writer, "monitoring", rdt->monitoring);
+	json_object_end(writer);
+}
+
 void plan_print(const struct plan *plan, struct json_writer *writer)
 {
 	json_object_begin(writer);
@@ -145,6 +159,7 @@ void plan_print(const struct plan *plan, struct json_writer *writer)
 	plan_print_rootfs(&plan->rootfs, writer);
 	json_key(writer, "cgroup");
 	plan_print_cgroup(&plan->cgroup, writer);
+	print_rdt(plan->rdt, writer);
 	json_key(writer, "process");
 	plan_print_process(&plan->process, writer);
 	if (plan->seccomp) {

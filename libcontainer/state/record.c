@@ -4,9 +4,9 @@
  * the record could speak of.
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
- * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, privatePidNs, hasProcess, notifies, terminal, annotations,
- * hooks, resources. A reader ignores members that it does not know; what an older tare must not ignore raises
- * the version. */
+ * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, intelRdt {resctrl, class, classMade, monitoring},
+ * privatePidNs, hasProcess, notifies, terminal, annotations, hooks, resources. A reader ignores members that it
+ * does not know; what an older tare must not ignore raises the version. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,6 +34,20 @@ static void write_identity(struct json_writer *writer, const char *key,
 	json_object_end(writer);
 }
 
+static void write_rdt(const struct resctrl_group *rdt, struct json_writer *writer)
+{
+	if (!rdt->root)
+		return;
+	json_key(writer, "intelRdt");
+	json_object_begin(writer);
+	json_key_string(writer, "resctrl", rdt->root);
+	json_key_string(writer, "class", rdt->clos);
+	json_key_bool(writer, "classMade", rdt->clos_made);
+	if (rdt->monitoring)
+		json_key_string(writer, "monitoring", rdt->monitoring);
+	json_object_end(writer);
+}
+
 void state_print_record(const struct state_record *record, struct json_writer *writer)
 {
 	size_t i;
@@ -52,6 +66,7 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	if (record->cgroup)
 		json_key_string(writer, "cgroup", record->cgroup);
 	json_key_bool(writer, "cgroupCreated", record->cgroup_created);
+	write_rdt(&record->rdt, writer);
 	json_key_bool(writer, "privatePidNs", record->private_pid_ns);
 	json_key_bool(writer, "hasProcess", record->has_process);
 	if (record->notifies)
@@ -176,6 +191,20 @@ static struct state_identity read_identity(const struct reader *reader, const ch
 	return identity;
 }
 
+static struct resctrl_group read_rdt(const struct reader *reader)
+{
+	struct reader inner = { member(reader, "intelRdt", JSON_OBJECT), reader->err };
+	struct resctrl_group rdt = { .root = NULL };
+
+	if (!inner.object)
+		return rdt;
+	rdt.root = read_needed(&inner, "resctrl");
+	rdt.clos = read_needed(&inner, "class");
+	rdt.clos_made = read_bool(&inner, "classMade");
+	rdt.monitoring = read_text(&inner, "monitoring");
+	return rdt;
+}
+
 static void read_annotations(const struct reader *reader, struct arena *arena,
 			     struct state_record *record)
 {
@@ -225,6 +254,7 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->holder = read_identity(reader, "holder");
 	record->cgroup = read_text(reader, "cgroup");
 	record->cgroup_created = read_bool(reader, "cgroupCreated");
+	record->rdt = read_rdt(reader);
 	record->private_pid_ns = read_bool(reader, "privatePidNs");
 	record->has_process = read_bool(reader, "hasProcess");
 	record->notifies = read_bool(reader, "notifies");

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "cgroup/resctrl.h"
 #include "seccomp/seccomp.h"
 #include "spec/spec.h"
 
@@ -46,6 +47,7 @@ struct state_record {
 		holder; /* the tare process that is creating or starting it; pid 0: none */
 	const char *cgroup; /* absolute path of its cgroup directory, or NULL */
 	bool cgroup_created; /* tare made the directory, so delete removes it */
+	struct resctrl_group rdt; /* its class of service, and what of it delete removes */
 	bool private_pid_ns; /* a new pid namespace: killing init kills all */
 	bool has_process;
 	bool notifies; /* it has the socket of the caller's service manager (NOTIFY_SOCKET) */

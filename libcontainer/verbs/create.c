@@ -39,6 +39,7 @@ struct creation {
 	bool claimed, committed, hooks_ran;
 	struct cgroup cgroup;
 	const char *cgroup_path;
+	struct resctrl_group rdt; /* what exists of it now */
 	struct seccomp_program filter;
 	struct rootfs_sources sources;
 	struct join_set join;
@@ -90,6 +91,8 @@ static void creation_undo(struct creation *c)
 			  c->created.child.pid);
 	cgroup_close(&c->cgroup);
 	if (c->cgroup.created && cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
+		error_ignore(&ignored, "undoing a failed create");
+	if (resctrl_remove(&c->rdt, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
 	if (c->claimed) {
 		if (state_remove(&c->context->store, c->options->id, &c->dir, &ignored) < 0)
@@ -172,6 +175,10 @@ static int claim_name(struct creation *c, struct error *err)
 	r = begin_record(c, err);
 	if (r < 0)
 		return r;
+	r = resctrl_locate(c->prepared.plan->rdt, c->context->proc, c->context->arena,
+			   &c->record.rdt, err);
+	if (r < 0)
+		return r;
 	self = process_pidfd_open(getpid());
 	if (self < 0)
 		return error_errno(err, -self, "pidfd_open");
@@ -195,6 +202,10 @@ static int make_cgroup(struct creation *c, struct error *err)
 	int r;
 
 	r = cgroup_create(&c->prepared.plan->cgroup, c->cgroup_path, &c->cgroup, err);
+	if (r < 0)
+		return r;
+	c->rdt = c->record.rdt;
+	r = resctrl_make(c->prepared.plan->rdt, &c->rdt, c->context->arena, err);
 	if (r < 0)
 		return r;
 	c->record.cgroup = c->cgroup.path;
@@ -237,6 +248,12 @@ static int spawn_child(struct creation *c, struct error *err)
 
 	r = spawn_init(&init, c->cgroup.fd, child, err);
 	if (r < 0)
+		return r;
+	/* before it forks anything */
+	r = resctrl_join(&c->rdt, child->pid, err);
+	if (r == -ESRCH)
+		error_ignore(err, "it has failed, and its word is the cause");
+	else if (r < 0)
 		return r;
 	/* from here on only the init can be started through the socket */
 	cleanup_fd(&c->listener);
@@ -553,6 +570,9 @@ static int commit(struct creation *c, struct error *err)
 	/* The holder stays in the record until the init knows: should this process be killed in between, the
 	 * init dies with it, and a dead holder says that the name is free. */
 	c->record.status = STATE_CREATED;
+	c->record.rdt = c->rdt;
+	if (c->prepared.plan->rdt && !c->prepared.plan->rdt->remove)
+		c->record.rdt.clos_made = false; /* it stays (spec:226) */
 	r = state_write(&c->dir, &c->record, err);
 	if (r >= 0) {
 		r = channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);

@@ -53,8 +53,8 @@ int verb_clear_remains(struct verb_context *context, const struct state_record *
 	/* The path is written down before the cgroup is made. If it was there before, who is in it need not be
 	 * ours: then only init was. */
 	if (stale->cgroup && stale->cgroup_created)
-		return cgroup_destroy(stale->cgroup, true, err);
-	return 0;
+		r = cgroup_destroy(stale->cgroup, true, err);
+	return r < 0 ? r : resctrl_remove(&stale->rdt, err);
 }
 
 /* Takes the lock. With @force, a command that holds it for too long is ended, and init with it, for whose
@@ -101,7 +101,8 @@ static int destroy(struct verb_context *context, const struct verb_container *co
 	r = end_process(context, &record->init, "init", err);
 	if (r < 0)
 		return r;
-	return cgroup_destroy(record->cgroup, record->cgroup_created, err);
+	r = cgroup_destroy(record->cgroup, record->cgroup_created, err);
+	return r < 0 ? r : resctrl_remove(&record->rdt, err);
 }
 
 static int run_poststop(const struct state_record *record, struct error *err)

@@ -130,7 +130,12 @@ static void write_linux(struct json_writer *writer, const char *version)
 	json_object_end(writer);
 	write_enabled(writer, "apparmor", true);
 	write_enabled(writer, "selinux", true);
-	write_enabled(writer, "intelRdt", false);
+	json_key(writer, "intelRdt");
+	json_object_begin(writer);
+	json_key_bool(writer, "enabled", true);
+	json_key_bool(writer, "schemata", true);
+	json_key_bool(writer, "monitoring", true);
+	json_object_end(writer);
 	json_key(writer, "mountExtensions");
 	json_object_begin(writer);
 	write_enabled(writer, "idmap", true);

@@ -144,6 +144,7 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.preserve_fds = options->preserve_fds,
 		.listen_fdnames = getenv("LISTEN_FDNAMES"),
 		.notify_socket = getenv("NOTIFY_SOCKET"),
+		.resctrl = secure_getenv("TARE_RESCTRL"),
 		.layers = options->layers,
 		.upper = options->upper,
 	};

@@ -126,21 +126,6 @@ def test_seccomp(runtime, features):
         runs(container)
 
 
-@promise("spec:266", "spec:268", "spec:269", "spec:271")
-@pytest.mark.parametrize("section, property_, value", [
-    ("intelRdt", "intelRdt", {"closID": "x"}),
-])
-def test_what_is_off_is_refused(runtime, features, section, property_, value):
-    """A section that is not enabled has no silent effect; once it has a mechanism, this test goes."""
-    enabled = features["linux"].get(section, {})
-    if enabled.get("enabled") or enabled.get("modes"):
-        pytest.skip(f"{section} has a mechanism")
-    container = runtime.container(["/bin/true"])
-    container.config["linux"][property_] = value
-    result = container.run()
-    assert result.rc == 1 and property_ in result.err
-
-
 @promise("spec:272")
 def test_memory_policies(runtime, features):
     """Each mode and flag is recognised; what a kernel does not know is its word."""
@@ -157,6 +142,7 @@ def test_memory_policies(runtime, features):
             assert result.rc == 0 or "unknown" not in result.err and flags, result
 
 
+@promise("spec:266")
 def test_systemd_is_what_features_say(runtime, features):
     container = runtime.container(["/bin/true"])
     container.config["linux"]["cgroupsPath"] = f"system.slice:tare:{container.id}"

@@ -205,6 +205,10 @@ static void test_stale_takeover(void **state)
 	record.holder = dead_identity(f);
 	record.cgroup = "/sys/fs/cgroup/x";
 	record.cgroup_created = true;
+	record.rdt = (struct resctrl_group){ .root = "/r",
+					     .clos = "/r/c",
+					     .clos_made = true,
+					     .monitoring = "/r/c/mon_groups/x" };
 	make_container(f, &record);
 	/* nobody there who would clear the remains away */
 	assert_int_equal(state_claim(&f->store, "c", f->arena, &dir, NULL, &f->err), -EEXIST);
@@ -212,6 +216,10 @@ static void test_stale_takeover(void **state)
 	assert_non_null(stale);
 	assert_string_equal(stale->cgroup, "/sys/fs/cgroup/x");
 	assert_true(stale->cgroup_created);
+	assert_string_equal(stale->rdt.root, "/r");
+	assert_string_equal(stale->rdt.clos, "/r/c");
+	assert_true(stale->rdt.clos_made);
+	assert_string_equal(stale->rdt.monitoring, "/r/c/mon_groups/x");
 	/* still known of, should this one be killed as well */
 	state_dir_close(&dir);
 	stale = NULL;
