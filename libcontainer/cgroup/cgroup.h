@@ -30,8 +30,7 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 		  const char **ret_path, struct error *err) _must_check_;
 
 /* Makes the cgroup at @path (from cgroup_locate(); NULL gives an empty handle), enabling only the
- * controllers that are needed and missing on the way down, writes the limits and attaches the device
- * filter. On failure nothing that it made remains. A frozen or non-empty existing cgroup is refused.
+ * controllers that are needed and missing on the way down, and writes the limits. On failure nothing that it made remains. A frozen or non-empty existing cgroup is refused.
  * Errors: a missing controller is ENOTSUP and says which and why (bound to a v1 hierarchy, not enabled
  * by the parent). */
 int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
@@ -48,6 +47,10 @@ int cgroup_open_below(const char *path, const char *below, struct arena *arena,
  * @pid: a living process, which the caller holds a pidfd of, to check afterwards that it was meant. */
 int cgroup_open_of_process(int proc, pid_t pid, struct arena *arena, struct cgroup *ret_cgroup,
 			   struct error *err) _must_check_;
+
+/* Attaches the device filter that the plan asks for; nothing without a cgroup. */
+int cgroup_filter_devices(const struct plan_cgroup *plan, const struct cgroup *cgroup,
+			  struct error *err) _must_check_;
 
 /* Writes what can only be written when the init is in the cgroup (pids.max 0). */
 int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,

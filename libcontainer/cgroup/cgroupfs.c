@@ -1,6 +1,6 @@
 /* Making a container's cgroup by the file system: the directories down to it with the controllers that
- * the limits need, the limits in the plan's order, ownership for a delegated one, and the device filter
- * last. Either all of it is there when cgroup_create() succeeds, or none of the directories that it made.
+ * the limits need, the limits in the plan's order, ownership for a delegated one; the device filter is
+ * attached separately. Either all of it is there when cgroup_create() succeeds, or none of the directories that it made.
  * Kernel fact: the limits and the filter of a cgroup hold for a process from its birth in it
  * (CLONE_INTO_CGROUP), so nothing is moved later. */
 #include <errno.h>
@@ -155,21 +155,6 @@ static int give_away(const struct plan_cgroup *plan, int dir, struct error *err)
 	return 0;
 }
 
-static int filter_devices(const struct plan_cgroup *plan, int dir, bool created,
-			  struct error *err)
-{
-	int r = 0;
-
-	if (!plan->filter_devices)
-		return 0;
-	/* an earlier container in the same cgroup may have left its filter */
-	if (!created)
-		r = device_filter_detach(dir, err);
-	if (r >= 0)
-		r = device_filter_attach(dir, plan->device_rules, plan->n_device_rules, err);
-	return r < 0 ? error_at(err, "linux.resources.devices") : 0;
-}
-
 int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
 		  struct error *err)
 {
@@ -199,8 +184,6 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 		r = cgroup_write_all(plan->writes, plan->n_writes, making.dir, NULL, err);
 	if (r >= 0 && plan->delegate)
 		r = give_away(plan, making.dir, err);
-	if (r >= 0)
-		r = filter_devices(plan, making.dir, created, err);
 	if (r < 0)
 		return error_at(err, "cgroup %s", path);
 	ret_cgroup->fd = steal_fd(&making.dir);
@@ -208,6 +191,22 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	ret_cgroup->created = created;
 	making.n_made = 0;
 	return 0;
+}
+
+int cgroup_filter_devices(const struct plan_cgroup *plan, const struct cgroup *cgroup,
+			  struct error *err)
+{
+	int r = 0;
+
+	if (cgroup->fd < 0 || !plan->filter_devices)
+		return 0;
+	/* an earlier container in the same cgroup may have left its filter */
+	if (!cgroup->created)
+		r = device_filter_detach(cgroup->fd, err);
+	if (r >= 0)
+		r = device_filter_attach(cgroup->fd, plan->device_rules, plan->n_device_rules,
+					 err);
+	return r < 0 ? error_at(err, "cgroup %s: linux.resources.devices", cgroup->path) : 0;
 }
 
 int cgroup_enable_down_to(const char *path, const struct controllers *controllers,

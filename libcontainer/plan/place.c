@@ -84,6 +84,10 @@ void plan_place(const struct plan_builder *b)
 	struct plan_rootfs *rootfs = &b->plan->rootfs;
 	struct plan_namespaces *namespaces = &b->plan->namespaces;
 	uint64_t mount_flag = spec_namespace_flag(SPEC_NAMESPACE_MOUNT);
+	/* network devices are moved as soon as the init is there */
+	uint64_t network_flag = b->plan->n_net_devices
+					? 0
+					: spec_namespace_flag(SPEC_NAMESPACE_NETWORK);
 
 	if (!b->caps->detached || !b->caps->pidns_option || !b->privileged ||
 	    namespaces->in_userns || rootfs->mount_ns != PLAN_NS_NEW || rootfs->no_pivot ||
@@ -95,7 +99,8 @@ void plan_place(const struct plan_builder *b)
 	if (rootfs->n_outside == 0)
 		return;
 	rootfs->place = PLAN_DETACHED;
-	namespaces->clone_flags &= ~mount_flag;
+	namespaces->unshare_flags |= namespaces->clone_flags & network_flag;
+	namespaces->clone_flags &= ~(mount_flag | network_flag);
 	if (b->caps->open_tree_ns)
 		rootfs->entrance = PLAN_ENTER_NAMESPACE;
 	else

@@ -66,8 +66,9 @@ struct plan_namespaces {
 	uint64_t clone_flags;
 	/* Those that the init unshares itself, after it became root of its user namespace: a new ipc
 	 * namespace's message queue file system belongs to whoever makes it (ipc/mqueue.c takes the
-	 * maker's fsuid), and at the clone that is still a user that is not mapped. And the mount
-	 * namespace with PLAN_DETACHED: the host's mounts are copied while the tree is assembled. */
+	 * maker's fsuid), and at the clone that is still a user that is not mapped. And with PLAN_DETACHED
+	 * what takes long, while tare assembles the tree: the network namespace, whose making is half of
+	 * what such a clone costs, and the mount namespace with its copy of the host's mounts. */
 	uint64_t unshare_flags;
 	/* An intermediate process joins namespaces and then clones the init with CLONE_PARENT: when a user
 	 * namespace is joined, which must be entered before the others are made, so that they belong to it;

@@ -142,6 +142,22 @@ int channel_receive(int channel, struct channel_message *message)
 	return 1;
 }
 
+int channel_peek(int channel, uint32_t *ret_type)
+{
+	struct header header;
+	ssize_t n;
+
+	do
+		n = recv(channel, &header, sizeof header, MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	if (n != (ssize_t)sizeof header)
+		return -EBADMSG;
+	*ret_type = header.type;
+	return 1;
+}
+
 void channel_sink(void *data, int level, const char *text)
 {
 	int r;

@@ -27,6 +27,7 @@ enum channel_type {
 	CHANNEL_START, /* on the start socket; value: CHANNEL_VERSION */
 	/* from the container's side; here, because the numbers on the start socket stay */
 	CHANNEL_SCHEDULE, /* value: enum scheduling_part, which takes the creator's privileges */
+	CHANNEL_NETWORK, /* descriptor: the network namespace that it has made meanwhile */
 };
 
 #define CHANNEL_TEXT_MAX 65536
@@ -57,6 +58,10 @@ void cleanup_channel_message(struct channel_message *message);
 /* Receives one message; what @message held before is released.
  * Returns 1, 0 at end of file, or -errno (EBADMSG for a packet that is no message). */
 int channel_receive(int channel, struct channel_message *message) _must_check_;
+
+/* Waits for a message without taking it. @ret_type: enum channel_type of what channel_receive() will take.
+ * Returns 1, 0 at end of file, or -errno. */
+int channel_peek(int channel, uint32_t *ret_type) _must_check_;
 
 /* A trace sink that sends the lines over the channel whose descriptor @data points to (int *). */
 void channel_sink(void *data, int level, const char *text);

@@ -15,6 +15,18 @@
 #include "kernel/process.h"
 #include "process/channel.h"
 
+/* What await_network() works with. */
+struct late {
+	int channel;
+	bool failed; /* the child has said something else, or has ended */
+};
+
+/* Whether the child makes it while its root is assembled here. */
+static bool is_late(const struct outside *outside, enum spec_namespace_type type)
+{
+	return outside->plan->namespaces.unshare_flags & spec_namespace_flag(type);
+}
+
 static int open_owner(const struct outside *outside, enum spec_namespace_type type,
 		      struct rootfs_owners *owners)
 {
@@ -23,11 +35,13 @@ static int open_owner(const struct outside *outside, enum spec_namespace_type ty
 
 	/* a magic link below the verified procfs, of a child of our own */
 	snprintf(path, sizeof path, "%d/ns/%s", (int)outside->child->pid, name);
-	if (outside->plan->namespaces.of[type].mode == PLAN_NS_JOIN)
+	if (is_late(outside, type))
+		owners->theirs[type] = -1;
+	else if (outside->plan->namespaces.of[type].mode == PLAN_NS_JOIN)
 		owners->theirs[type] = fcntl(outside->join->fds[type], F_DUPFD_CLOEXEC, 3);
 	else
 		owners->theirs[type] = openat(outside->proc, path, O_RDONLY | O_CLOEXEC);
-	if (owners->theirs[type] < 0)
+	if (owners->theirs[type] < 0 && !is_late(outside, type))
 		return -errno;
 	if (type == SPEC_NAMESPACE_PID)
 		return 0; /* an option of procfs: it is not entered */
@@ -45,7 +59,7 @@ static int open_owners(const struct outside *outside, struct rootfs_owners *owne
 
 	for (i = 0; i < rootfs->n_outside; i++) {
 		type = plan_owner(&rootfs->ops[i]);
-		if (type < 0 || owners->theirs[type] >= 0 ||
+		if (type < 0 || owners->theirs[type] >= 0 || owners->ours[type] >= 0 ||
 		    outside->plan->namespaces.of[type].mode == PLAN_NS_INHERIT)
 			continue;
 		r = open_owner(outside, (enum spec_namespace_type)type, owners);
@@ -55,14 +69,47 @@ static int open_owners(const struct outside *outside, struct rootfs_owners *owne
 	return 0;
 }
 
+/* The child's network namespace comes as a message. Any other word of the child's is its last one and stays for
+ * whoever waits for it, as does the end. */
+static int await_network(struct rootfs_owners *owners, enum spec_namespace_type type,
+			 struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	struct late *late = owners->data;
+	uint32_t next;
+	int r;
+
+	for (;;) {
+		r = channel_peek(late->channel, &next);
+		if (r <= 0 || (next != CHANNEL_LOG && next != CHANNEL_NETWORK)) {
+			late->failed = true;
+			return error_set(err, ECHILD, "the child has failed");
+		}
+		r = channel_receive(late->channel, &message);
+		if (r < 0)
+			return error_errno(err, -r, "receive from init");
+		if (next == CHANNEL_NETWORK)
+			break;
+		trace_line((enum trace_level)message.value, "%s", message.text);
+	}
+	if (message.fd < 0)
+		return error_set(err, EBADMSG,
+				 "the network namespace came without a descriptor");
+	owners->theirs[type] = steal_fd(&message.fd);
+	return 0;
+}
+
 /* @ret_tree: -1 when the child has to do it. */
 static int assemble(const struct outside *outside, int *ret_tree, struct error *err)
 {
 	_cleanup_(rootfs_owners_close) struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
+	struct late late = { .channel = outside->child->channel };
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
 	_cleanup_fd_ int tree = -1;
 	int r;
 
+	owners.await = await_network;
+	owners.data = &late;
 	r = open_owners(outside, &owners);
 	if (r < 0) {
 		trace_debug("the child's namespaces can't be opened: %s", error_errno_text(-r));
@@ -75,7 +122,7 @@ static int assemble(const struct outside *outside, int *ret_tree, struct error *
 	} else if (r == 0) {
 		*ret_tree = steal_fd(&tree);
 	}
-	if (r < 0 && process_wait_end(outside->child->pidfd, 0) == 0) {
+	if (r < 0 && (late.failed || process_wait_end(outside->child->pidfd, 0) == 0)) {
 		error_ignore(err, "the child has failed, and its word is the cause");
 		return 0;
 	}

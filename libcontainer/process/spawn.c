@@ -110,6 +110,17 @@ static int spawn_by_intermediate(struct init_context *context, int cgroup, struc
 	return 0;
 }
 
+int spawn_hint(struct error *err)
+{
+	if (err->code == EPERM)
+		error_hint(err, " (creating namespaces takes CAP_SYS_ADMIN or a user "
+				"namespace of one's own)");
+	if (err->code == ENOSPC)
+		error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
+				"nesting depth is reached)");
+	return -err->code;
+}
+
 static int clone_init(struct init_context *context, int cgroup, struct child *child,
 		      struct error *err)
 {
@@ -123,13 +134,7 @@ static int clone_init(struct init_context *context, int cgroup, struct child *ch
 		init_run(context);
 	if (pid < 0) {
 		error_errno(err, -pid, "clone3");
-		if (pid == -EPERM)
-			error_hint(err, " (creating namespaces takes CAP_SYS_ADMIN or a user "
-					"namespace of one's own)");
-		if (pid == -ENOSPC)
-			error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
-					"nesting depth is reached)");
-		return -err->code;
+		return spawn_hint(err);
 	}
 	child->pid = pid;
 	return 0;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,6 +19,8 @@
 #include "kernel/process.h"
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
+#include "process/channel.h"
+#include "process/spawn.h"
 
 int stage_join_namespaces(struct init_context *context, struct error *err)
 {
@@ -73,6 +76,19 @@ int stage_become_root(struct init_context *context, struct error *err)
 	return 0;
 }
 
+/* To the parent, which makes the file systems that show it. */
+static int send_network(struct init_context *context, struct error *err)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	fd = openat(context->proc, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open /proc/self/ns/net");
+	r = channel_send(context->channel, CHANNEL_NETWORK, 0, NULL, fd);
+	return r < 0 ? error_errno(err, -r, "send the network namespace") : 0;
+}
+
 int stage_late_namespaces(struct init_context *context, struct error *err)
 {
 	const struct plan_namespaces *plan = &context->plan->namespaces;
@@ -81,7 +97,14 @@ int stage_late_namespaces(struct init_context *context, struct error *err)
 	if (!plan->unshare_flags)
 		return 0;
 	r = process_unshare((int)plan->unshare_flags);
-	return r < 0 ? error_errno(err, -r, "unshare namespaces") : 0;
+	if (r < 0) {
+		error_errno(err, -r, "unshare namespaces");
+		return spawn_hint(err);
+	}
+	if (context->plan->rootfs.place == PLAN_DETACHED &&
+	    (plan->unshare_flags & CLONE_NEWNET))
+		return send_network(context, err);
+	return 0;
 }
 
 int stage_loopback(struct init_context *context, struct error *err)

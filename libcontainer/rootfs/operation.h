@@ -8,7 +8,7 @@
 struct assembly {
 	const struct plan_rootfs *plan;
 	const struct rootfs_sources *sources;
-	const struct rootfs_owners *owners; /* outside; NULL in the container's side */
+	struct rootfs_owners *owners; /* outside; NULL in the container's side */
 	int root; /* O_PATH, the root of the container's tree */
 	/* The first mask of each kind that was attached; later ones are clones of it. Borrowed from
 	 * sources, or owned (owned_null), or -1 while there is none. */

@@ -35,6 +35,12 @@ int owner_enter(const struct assembly *assembly, const struct plan_op *op, struc
 
 	if (!is_foreign(assembly, owner))
 		return 0;
+	if (assembly->owners->theirs[owner] < 0) {
+		r = assembly->owners->await(assembly->owners, (enum spec_namespace_type)owner,
+					    err);
+		if (r < 0)
+			return r;
+	}
 	r = process_setns(assembly->owners->theirs[owner], 0);
 	return r < 0 ? op_failed(err, -r, "enter the container's %s namespace",
 				 spec_namespace_name((enum spec_namespace_type)owner))
@@ -57,9 +63,8 @@ int owner_leave(const struct assembly *assembly, const struct plan_op *op, struc
 }
 
 int rootfs_assemble_outside(const struct plan_rootfs *plan,
-			    const struct rootfs_sources *sources,
-			    const struct rootfs_owners *owners, int *ret_tree,
-			    struct error *err)
+			    const struct rootfs_sources *sources, struct rootfs_owners *owners,
+			    int *ret_tree, struct error *err)
 {
 	struct assembly assembly = ASSEMBLY_INIT(plan, sources);
 	_cleanup_fd_ int at = -1, tree = -1;

@@ -53,6 +53,11 @@ int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources 
  * enum spec_namespace_type, -1 where the two are the same or no operation asks. */
 struct rootfs_owners {
 	int theirs[SPEC_NAMESPACE_TYPES], ours[SPEC_NAMESPACE_TYPES];
+	/* Called when @ours is there and @theirs is not, because the container's side is still making it: sets
+	 * theirs[type], or fails. */
+	int (*await)(struct rootfs_owners *owners, enum spec_namespace_type type,
+		     struct error *err);
+	void *data; /* for it */
 };
 #define ROOTFS_OWNERS_INIT                                                     \
 	(struct rootfs_owners)                                                 \
@@ -67,9 +72,8 @@ void rootfs_owners_close(struct rootfs_owners *owners);
  * detached tree. Nothing of it is in any mount table; it vanishes with its descriptor.
  * @ret_tree: -1 when this kernel can't mount on a detached tree, and nothing has been done. */
 int rootfs_assemble_outside(const struct plan_rootfs *plan,
-			    const struct rootfs_sources *sources,
-			    const struct rootfs_owners *owners, int *ret_tree,
-			    struct error *err) _must_check_;
+			    const struct rootfs_sources *sources, struct rootfs_owners *owners,
+			    int *ret_tree, struct error *err) _must_check_;
 
 /* In the container's side, in its new mount namespace, before the tree comes: makes propagation what the
  * plan says. */

@@ -210,7 +210,10 @@ static int make_cgroup(struct creation *c, struct error *err)
 		return r;
 	c->record.cgroup = c->cgroup.path;
 	c->record.cgroup_created = c->cgroup.created;
-	return 0;
+	/* it has a say in the devices that the init makes when it assembles the root */
+	if (c->prepared.plan->rootfs.place == PLAN_DETACHED)
+		return 0;
+	return cgroup_filter_devices(&c->prepared.plan->cgroup, &c->cgroup, err);
 }
 
 static int open_sources(struct creation *c, struct error *err)
@@ -336,6 +339,14 @@ static int move_devices(struct creation *c, struct error *err)
 	if (r < 0 || !(plan->namespaces.new_userns || plan->n_net_devices > 0))
 		return r;
 	return send_to_init(c, CHANNEL_GO, -1, err);
+}
+
+/* With the root assembled outside the init has something to do meanwhile. */
+static int filter_devices(struct creation *c, struct error *err)
+{
+	if (c->prepared.plan->rootfs.place != PLAN_DETACHED)
+		return 0;
+	return cgroup_filter_devices(&c->prepared.plan->cgroup, &c->cgroup, err);
 }
 
 static int assemble_outside(struct creation *c, struct error *err)
@@ -530,6 +541,8 @@ static int wait_until_it_stands(struct creation *c, struct error *err)
 					     (enum scheduling_part)message.value,
 					     c->created.child.pid, err);
 			break;
+		case CHANNEL_NETWORK:
+			continue; /* no operation of the root's assembly has asked for it */
 		case CHANNEL_STANDING:
 			return 0;
 		default:
@@ -607,7 +620,7 @@ static const struct {
 	/* the state directory, its lock, the first record */
 	{ "claiming the name", claim_name },
 	{ "compiling the seccomp filter", compile_filter },
-	/* with limits and device filter in force */
+	/* with limits in force, and the device filter where the init makes devices */
 	{ "making the cgroup", make_cgroup },
 	/* bind sources, namespaces to join, the start socket */
 	{ "opening the sources", open_sources },
@@ -617,6 +630,8 @@ static const struct {
 	{ "mapping the ids", map_ids },
 	/* before hooks, sysctls and sysfs see the network; the init has waited for both */
 	{ "moving the network devices", move_devices },
+	/* while the init makes its network namespace */
+	{ "filtering devices", filter_devices },
 	/* while the init makes its session, its mount namespace, ... */
 	{ "assembling the root outside", assemble_outside },
 	/* after what the init waits for: until then it dies with this process, and so needs no record */

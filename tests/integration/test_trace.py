@@ -6,7 +6,7 @@ import pytest
 
 STEPS = ["reading config.json", "probing and planning", "claiming the name",
          "compiling the seccomp filter", "making the cgroup", "opening the sources",
-         "cloning the init", "mapping the ids", "moving the network devices",
+         "cloning the init", "mapping the ids", "moving the network devices", "filtering devices",
          "assembling the root outside", "recording the init", "waiting until the init stands",
          "settling the late limits", "committing"]
 

@@ -362,6 +362,14 @@ static void writes_in_one_way_or_the_other(void **state)
 	cgroup_close(&cgroup);
 }
 
+/* As create does it. */
+static int create_filtered(struct fixture *f, struct cgroup *ret_cgroup)
+{
+	int r = cgroup_create(&f->plan, f->base, ret_cgroup, &f->err);
+
+	return r < 0 ? r : cgroup_filter_devices(&f->plan, ret_cgroup, &f->err);
+}
+
 /* spec:192 */
 static void filters_devices(void **state)
 {
@@ -378,7 +386,7 @@ static void filters_devices(void **state)
 	f->plan.filter_devices = true;
 	f->plan.device_rules = rules;
 	f->plan.n_device_rules = 4;
-	r = cgroup_create(&f->plan, f->base, &cgroup, &f->err);
+	r = create_filtered(f, &cgroup);
 	if (r == -EPERM || r == -ENOSYS)
 		skip();
 	assert_int_equal(r, 0);
@@ -389,12 +397,12 @@ static void filters_devices(void **state)
 	cgroup_close(&cgroup);
 	/* a later container in the same cgroup is not held by this one's filter */
 	f->plan.n_device_rules = 3;
-	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(create_filtered(f, &cgroup), 0);
 	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDWR), 0);
 	cgroup_close(&cgroup);
 	assert_int_equal(cgroup_destroy(f->base, false, &f->err), 0);
 	f->plan.filter_devices = false;
-	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
+	assert_int_equal(create_filtered(f, &cgroup), 0);
 	assert_int_equal(open_inside(&cgroup, "/dev/full", O_RDONLY), 0);
 	assert_false(cgroup_explain_oom(&cgroup, &f->err));
 	cgroup_close(&cgroup);
@@ -428,7 +436,7 @@ static void replaces_the_filter_without_a_gap(void **state)
 	f->plan.filter_devices = true;
 	f->plan.device_rules = rules;
 	f->plan.n_device_rules = 2;
-	r = cgroup_create(&f->plan, f->base, &cgroup, &f->err);
+	r = create_filtered(f, &cgroup);
 	if (r == -EPERM || r == -ENOSYS)
 		skip();
 	assert_int_equal(r, 0);
