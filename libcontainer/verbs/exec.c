@@ -201,7 +201,8 @@ static int spawn_once(struct executing *e, struct error *err)
 		.root = e->root,
 		.namespaces = e->recorded.namespaces,
 		.cgroup = e->cgroup.fd,
-		.barrier = !e->plan->options->detached || e->options->pidfd_socket,
+		.barrier = !e->plan->options->detached || e->options->pidfd_socket ||
+			   e->record->rdt.root,
 	};
 
 	return exec_spawn(&init, &entrance, &e->child, err);
@@ -253,6 +254,9 @@ static int attend_to(struct executing *e, struct error *err)
 {
 	int r;
 
+	r = resctrl_join(&e->record->rdt, e->child.pid, err);
+	if (r < 0)
+		return r;
 	if (e->options->pidfd_socket) {
 		r = handover_pidfd(e->options->pidfd_socket, e->child.pidfd, "setns", err);
 		if (r < 0)

@@ -105,6 +105,18 @@ def test_a_named_class_without_schemata(runtime, fs):
     assert fs.groups() == {"/gold"}
 
 
+@promise("spec:218", "spec:227")
+@pytest.mark.parametrize("options", [[], ["--detach"]])
+def test_exec_is_in_the_same_groups(runtime, fs, options):
+    container = make(runtime, closID="gold", schemata=[L3], enableMonitoring=True).create().start()
+    before = set(fs.tasks)
+    runtime.ok("exec", *options, container.id, "/bin/true")
+    pid, = set(fs.tasks) - before
+    if options:
+        os.waitpid(pid, 0)  # it came to us
+    assert fs.tasks[pid] == ("/gold", f"/gold/mon_groups/{container.id}")
+
+
 @promise("spec:219")
 @pytest.mark.parametrize("rdt", [{}, {"l3CacheSchema": "L3:0=fffff"}, {"enableMonitoring": True}])
 def test_the_default_class(runtime, fs, rdt):

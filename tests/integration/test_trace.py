@@ -7,8 +7,8 @@ import pytest
 STEPS = ["reading config.json", "probing and planning", "claiming the name",
          "compiling the seccomp filter", "making the cgroup", "opening the sources",
          "cloning the init", "mapping the ids", "moving the network devices", "filtering devices",
-         "assembling the root outside", "recording the init", "waiting until the init stands",
-         "settling the late limits", "committing"]
+         "assembling the root outside", "recording the init", "recording what exec needs",
+         "waiting until the init stands", "settling the late limits", "committing"]
 
 
 @pytest.fixture(autouse=True)
