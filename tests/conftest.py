@@ -3,7 +3,8 @@ test that nothing is left behind, and the promises that tests name.
 
 Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUILD), TARE_BUILD (the
 build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, or a list of switches), TARE_SCALE (of
-what is repeated often one in so many is done, default 1), TARE_UNPRIVILEGED (set when a user runs what needs no
+what is repeated often one in so many is done, default 1), TARE_PATIENCE (a factor of all time limits, default 1),
+TARE_UNPRIVILEGED (set when a user runs what needs no
 root).
 """
 import os
@@ -17,7 +18,21 @@ import pytest
 import host as host_module
 import tare
 
-TEST_TIMEOUT = 120  # seconds for one test
+TEST_TIMEOUT = 120 * tare.PATIENCE  # seconds for one test
+
+
+class PatientPopen(subprocess.Popen):
+    """Waits tare.PATIENCE times as long."""
+
+    def wait(self, timeout=None):
+        return super().wait(timeout and timeout * tare.PATIENCE)
+
+    def communicate(self, input=None, timeout=None):  # pylint: disable=redefined-builtin
+        return super().communicate(input, timeout and timeout * tare.PATIENCE)
+
+
+if tare.PATIENCE > 1:
+    subprocess.Popen = PatientPopen
 
 
 def pytest_addoption(parser):

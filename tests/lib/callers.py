@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tare import Result, read_text
+from tare import PATIENCE, Result, read_text
 
 # Go's time.RFC3339, which containerd's decoder of the log demands
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -36,7 +36,7 @@ def parse_time(text):
 
 def read_line(file, timeout=10):
     """The next line of an unbuffered pipe, which must come in time."""
-    line, deadline = b"", time.monotonic() + timeout
+    line, deadline = b"", time.monotonic() + timeout * PATIENCE
     while not line.endswith(b"\n"):
         left = deadline - time.monotonic()
         assert left > 0 and select.select([file], [], [], left)[0], f"after {line!r} no more came"

@@ -15,6 +15,8 @@ import struct
 import termios
 import time
 
+from tare import PATIENCE
+
 
 class Console:
     """A listening console socket, and the terminal that came through it."""
@@ -37,10 +39,10 @@ class Console:
 
     def accept(self, timeout=5):
         """Takes the one descriptor from the one message; .payload is the message's text."""
-        self.listener.settimeout(timeout)
+        self.listener.settimeout(timeout * PATIENCE)
         connection, _ = self.listener.accept()
         with connection:
-            connection.settimeout(timeout)
+            connection.settimeout(timeout * PATIENCE)
             self.payload, ancillary, _, _ = connection.recvmsg(4097, socket.CMSG_SPACE(4 * 4))
         descriptors = array.array("i")
         for level, kind, data in ancillary:
@@ -65,7 +67,7 @@ class Console:
 
     def read_until(self, wanted=None, timeout=10):
         """What the terminal shows, up to @wanted, or to its end when that is None."""
-        seen, deadline = b"", time.monotonic() + timeout
+        seen, deadline = b"", time.monotonic() + timeout * PATIENCE
         while wanted is None or wanted not in seen:
             left = deadline - time.monotonic()
             assert left > 0 and select.select([self.master], [], [], left)[0], \

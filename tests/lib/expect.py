@@ -301,7 +301,9 @@ class Comparison:
             if seen["type"] == "d":  # procfs says "no such file" before it looks at the mount
                 self.check(f"readonlyPaths {path}: write", bool(seen["write"]), True)
             else:
-                self.check(f"readonlyPaths {path}: write", seen["write"], "Read-only file system")
+                # whom the file is not writable for at all, its owner not being mapped, is told that
+                refused = {"Read-only file system"} | ({"Permission denied"} if self.outside(0) else set())
+                self.check(f"readonlyPaths {path}: write", seen["write"] in refused, True)
 
     def devices(self):
         """The devices of the file and the usual ones; what the rules say of another one."""

@@ -177,7 +177,7 @@ class Host:
 
     def leftovers(self, before, patience=2.0):
         """What a test has left behind, as lines of text; cleaned up on the way."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + patience * int(os.environ.get("TARE_PATIENCE") or 1)
         while True:
             problems = [f"process {pid}: {command}" for pid, command in self.children().items()]
             after = self.snapshot()

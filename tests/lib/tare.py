@@ -34,6 +34,9 @@ DEFAULT_CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 # Of what is repeated often (the steps of a race) one in so many is done: tests/run --scale.
 SCALE = int(os.environ.get("TARE_SCALE") or 1)
 
+# On an emulated machine all waits are this many times as long before something is taken for hung.
+PATIENCE = int(os.environ.get("TARE_PATIENCE") or 1)
+
 # Marks a test with the promises that it guards: @promise("spec:74", "contract:7.2", "CVE-2019-5736");
 # `tests/run --promises` lists them.
 promise = pytest.mark.promise
@@ -394,7 +397,7 @@ class Container:
     def wait(self, timeout=20):
         """Waits for the end of a created container's program, which is our child by now. Returns
         its exit status, or 128 + signal."""
-        assert select.select([self.pidfd], [], [], timeout)[0], f"{self.id} did not end"
+        assert select.select([self.pidfd], [], [], timeout * PATIENCE)[0], f"{self.id} did not end"
         _, status = os.waitpid(self.pid, 0)
         os.close(self.pidfd)
         self.pidfd = -1
@@ -405,7 +408,7 @@ class Container:
         """Takes away the dead child, if nobody has waited for it."""
         if self.pidfd >= 0:
             try:
-                if select.select([self.pidfd], [], [], 2)[0]:
+                if select.select([self.pidfd], [], [], 2 * PATIENCE)[0]:
                     os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:
                 pass
@@ -421,7 +424,7 @@ def read_text(path):
 
 def eventually(condition, timeout=10.0):
     """Waits until a condition holds; returns its value, or fails."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while time.monotonic() < deadline:
         value = condition()
         if value:
