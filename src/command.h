@@ -82,6 +82,14 @@ int signal_parse(const char *text, struct error *err) _must_check_;
  * ERANGE. */
 int duration_parse(const char *text, struct error *err) _must_check_;
 
+/* Numbers that options give. @name: of the option, for the error. EINVAL: it is none, or too large.
+ * number_parse(): a whole one, @least or more. size_parse(): bytes, also with a unit ("512M", "1.5g": powers of
+ * 1024, at most four decimals); -1 is unlimited. */
+int number_parse(const char *text, const char *name, int64_t least, int64_t *ret_number,
+		 struct error *err) _must_check_;
+int size_parse(const char *text, const char *name, int64_t *ret_bytes,
+	       struct error *err) _must_check_;
+
 /* What is done to each container that matches (--regex of kill and delete). */
 struct matching {
 	int (*act)(struct verb_context *context, const char *id, const void *data,
@@ -138,3 +146,4 @@ int cmd_run(struct tare *tare, int argc, char **argv, struct error *err) _must_c
 int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_start(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_state(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_update(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

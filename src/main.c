@@ -41,6 +41,7 @@ static const struct verb verbs[] = {
 	{ "spec", "write a config.json to start from", cmd_spec, false },
 	{ "start", "start the program of a created container", cmd_start, false },
 	{ "state", "show the state of a container", cmd_state, false },
+	{ "update", "change the limits of a container", cmd_update, false },
 };
 
 /* The words of the global options. */

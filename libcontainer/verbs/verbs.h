@@ -1,8 +1,8 @@
 /* The verbs: each is one story, composed from the layers to the left. A verb takes its options as data
  * and prints nothing; the command in src/ turns words into options and results into text.
  *
- * Locks (see state/state.h): create, start, delete, pause and resume hold the container's lock, but never
- * while a hook runs; state, list, ps and kill never take it, so that they answer at any moment. */
+ * Locks (see state/state.h): create, start, delete, pause, resume and update hold the container's lock, but
+ * never while a hook runs; state, list, ps, events and kill never take it, so that they answer at any moment. */
 #pragma once
 
 #include <stdbool.h>
@@ -170,6 +170,13 @@ struct verb_exec_options {
  * a paused container (use --ignore-paused to override)". Nothing of the process is left then. */
 int verb_exec(struct verb_context *context, const struct verb_exec_options *options,
 	      int *ret_status, struct error *err) _must_check_;
+
+/* Changes limits of a container that is created, running or paused: what is set in @resources, the rest stays;
+ * all of it or, when a part is refused, nothing. The record follows.
+ * Errors: ESRCH "container not running"; EBUSY: it is being created; those of plan_update() and
+ * cgroup_update(). */
+int verb_update(struct verb_context *context, const char *id,
+		const struct spec_resources *resources, struct error *err) _must_check_;
 
 struct verb_spec_options {
 	/* --rootless: for a caller without privileges: a user namespace with the caller's own ids mapped to

@@ -435,3 +435,32 @@ def test_pause_resume_ps(shim):
     result = shim.call("pause", shim.id)
     assert result.rc == 1 and shim.classify_kill(result.err) == "NotFound"
     assert "not running" in shim.last_error()
+
+
+@promise("contract:8", "contract:7.12")
+def test_update_from_standard_input(shim):
+    """Task.Update: the resources of config.json as CRI or docker changed them, on the standard input."""
+    started(shim)
+    done = shim.call("update", "--resources=-", shim.id,
+                     input=json.dumps({"unified": {"cgroup.max.depth": "5"}}))
+    assert done == (0, "", "")
+    done = shim.call("update", "--resources=-", shim.id, input='{"unified": {"cgroup.max.depth": "x"}}')
+    assert done.rc == 1 and "cgroup.max.depth" in shim.last_error()
+
+
+@promise("contract:8", "contract:5")
+def test_stats_and_events(shim):
+    callers.skip_peer(shim.runtime, "crun", "has no events")
+    started(shim)
+    rc, output = shim.combined("events", "--stats", shim.id)
+    event = json.loads(output)
+    assert (rc, event["type"], event["id"]) == (0, "stats", shim.id)
+    assert {"cpu", "memory", "pids", "blkio", "hugetlb"} <= set(event["data"])
+    with subprocess.Popen(shim.argv("events", "--interval=1s", shim.id), stdout=subprocess.PIPE,
+                          env=shim.environment()) as events:
+        assert json.loads(callers.read_line(events.stdout))["type"] == "stats"
+        assert shim.call("kill", shim.id, "9").rc == 0
+        assert shim.container.wait() == 137
+        assert events.wait(20) == 0
+    assert shim.call("events", "--stats", shim.id).rc == 1
+    assert "is not running" in shim.last_error()

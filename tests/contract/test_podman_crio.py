@@ -202,3 +202,18 @@ def test_pause_and_resume(conmon, kind):
     assert caller.call("pause", caller.id) == (0, "", "")
     assert caller.call("delete", "--force", caller.id) == (0, "", "")
     assert conmon.container.wait() == 137
+
+
+@promise("contract:10", "contract:11", "contract:7.12")
+@pytest.mark.parametrize("kind", [callers.Podman, callers.Crio])
+def test_update(conmon, kind):
+    """podman writes a file, CRI-O gives the resources on the standard input, without --systemd-cgroup."""
+    caller = as_caller(kind, created(conmon))
+    resources = json.dumps({"unified": {"cgroup.max.depth": "5"}})
+    with open(f"{conmon.bundle}/resources.json", "w", encoding="utf-8") as file:
+        file.write(resources)
+    words = {callers.Podman: [f"--resources={conmon.bundle}/resources.json"],
+             callers.Crio: ["--resources", "-"]}[kind]
+    assert caller.call("update", *words, caller.id, input=resources) == (0, "", "")
+    assert caller.call("delete", "--force", caller.id) == (0, "", "")
+    assert conmon.container.wait() == 137

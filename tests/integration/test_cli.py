@@ -13,7 +13,7 @@ from tare import TOP, default_config, eventually, promise
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)"
 VERBS = ["create", "delete", "events", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec",
-         "start", "state"]
+         "start", "state", "update"]
 
 # A program that ends with status 3 when it gets SIGTERM, and says what other signal it got.
 TRAP = """
@@ -77,6 +77,8 @@ def test_version(runtime, flag):
     (["kill"], '"kill" requires a minimum of 1 argument(s)'),
     (["kill", "a", "9", "x"], '"kill" requires a maximum of 2 argument(s)'),
     (["events"], '"events" requires exactly 1 argument(s)'),
+    (["update", "--memory"], "flag needs an argument: -memory"),
+    (["update"], '"update" requires exactly 1 argument(s)'),
     (["pause"], '"pause" requires exactly 1 argument(s)'),
     (["resume", "a", "b"], '"resume" requires exactly 1 argument(s)'),
     (["ps"], '"ps" requires a minimum of 1 argument(s)'),
@@ -219,7 +221,7 @@ def test_bad_names(runtime, verb, name, message):
 
 @promise("contract:14", "spec:39")
 @pytest.mark.parametrize("words", [["state"], ["start"], ["kill"], ["delete"], ["pause"], ["resume"], ["ps"],
-                                   ["events"]])
+                                   ["events"], ["update"]])
 def test_unknown_container(runtime, words):
     result = runtime.call(*words, "none")
     assert (result.rc, log_text(result)) == (1, "container does not exist")

@@ -1,0 +1,51 @@
+/* update: other limits for a living container. What is planned is computed from the record and from what is
+ * asked for, what is written is undone when a part is refused (cgroup/update.c), and the record follows last, so
+ * that the next update starts from what holds. The lock is held throughout, since two updates at once
+ * would each be computed from limits that the other changes. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cgroup/cgroup.h"
+#include "kernel/procfs.h"
+#include "plan/plan.h"
+#include "verbs/observe.h"
+
+static int check_status(const struct verb_container *container, const char *id,
+			struct error *err)
+{
+	if (container->status == STATE_STOPPED)
+		return error_set(err, ESRCH, "container not running");
+	if (container->status == STATE_CREATING)
+		return error_set(err, EBUSY, "container %s is being created", id);
+	return 0;
+}
+
+int verb_update(struct verb_context *context, const char *id,
+		const struct spec_resources *resources, struct error *err)
+{
+	struct plan_update_request request = {
+		.asked = resources,
+		.privileged = geteuid() == 0 && procfs_in_initial_userns(context->proc) == 1,
+	};
+	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
+	struct verb_container container;
+	struct plan_update update;
+	int r;
+
+	r = observe_locked(context, id, &dir, &container, err);
+	if (r >= 0)
+		r = check_status(&container, id, err);
+	if (r < 0)
+		return r;
+	request.recorded = container.record->resources;
+	request.terminal = container.record->terminal;
+	r = plan_update(&request, context->arena, &update, err);
+	if (r >= 0)
+		r = cgroup_update(&update.cgroup, container.record->cgroup, err);
+	if (r < 0)
+		return r;
+	container.record->resources = update.resources;
+	r = state_write(&dir, container.record, err);
+	return r < 0 ? error_at(err, "the new limits hold, but") : 0;
+}
