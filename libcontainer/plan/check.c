@@ -10,25 +10,8 @@
 
 #define not_yet(err, what) error_set((err), ENOTSUP, "not supported yet: %s", (what))
 
-static bool wants_notify(const struct spec_seccomp *seccomp)
-{
-	size_t i;
-
-	if (!seccomp)
-		return false;
-	for (i = 0; i < seccomp->n_syscalls; i++)
-		if (seccomp->syscalls[i].action == SPEC_ACT_NOTIFY)
-			return true;
-	return false;
-}
-
 static int check_supported(const struct plan_builder *b, struct error *err)
 {
-	const struct spec_linux *lin = b->lin;
-
-	/* a listenerPath that no rule uses is ignored (spec 242) */
-	if (wants_notify(lin->seccomp))
-		return not_yet(err, "linux.seccomp.listenerPath and SCMP_ACT_NOTIFY");
 	if (b->options->cgroup_manager == PLAN_CGROUP_SYSTEMD)
 		return not_yet(err, "the systemd cgroup manager (--systemd-cgroup)");
 	return 0;

@@ -28,6 +28,7 @@ enum channel_type {
 	/* from the container's side; here, because the numbers on the start socket stay */
 	CHANNEL_SCHEDULE, /* value: enum scheduling_part, which takes the creator's privileges */
 	CHANNEL_NETWORK, /* descriptor: the network namespace that it has made meanwhile */
+	CHANNEL_LISTENER, /* descriptor: of the system call filter that was just installed */
 };
 
 #define CHANNEL_TEXT_MAX 65536

@@ -1,5 +1,6 @@
 /* Sending the pty's master to a console socket, so that an engine's monitor serves the terminal, and
- * the init's pidfd to a pidfd socket: one message with one descriptor each.
+ * the init's pidfd to a pidfd socket, the listener of a system call filter to its agent: one message with
+ * one descriptor each.
  * Engines' socket paths can be longer than sun_path (108 bytes): then the connection goes through a
  * descriptor of the socket's file and /proc/self/fd, which unix(7) lets connect(2) follow. */
 #include "process/handover.h"
@@ -35,21 +36,18 @@ static int connect_socket(const char *kind, const char *path, struct error *err)
 	return steal_fd(&fd);
 }
 
-static int hand_over(const char *kind, const char *path, int descriptor, const char *payload,
-		     struct error *err)
+/* What does not fit into the socket at once follows without the descriptor. */
+static int send_descriptor(int fd, int descriptor, const char *payload)
 {
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	_cleanup_fd_ int fd = -1;
 	struct msghdr message = { 0 };
 	struct iovec part;
 	struct cmsghdr *c;
+	ssize_t n;
 
-	fd = connect_socket(kind, path, err);
-	if (fd < 0)
-		return fd;
 	part.iov_base = (void *)payload;
 	part.iov_len = strlen(payload);
 	message.msg_iov = &part;
@@ -61,9 +59,30 @@ static int hand_over(const char *kind, const char *path, int descriptor, const c
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof descriptor);
 	memcpy(CMSG_DATA(c), &descriptor, sizeof descriptor);
-	if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
-		return error_errno(err, errno, "%s socket %s: send", kind, path);
+	while (part.iov_len > 0) {
+		n = sendmsg(fd, &message, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		part.iov_base = (char *)part.iov_base + n;
+		part.iov_len -= (size_t)n;
+		message.msg_control = NULL;
+		message.msg_controllen = 0;
+	}
 	return 0;
+}
+
+static int hand_over(const char *kind, const char *path, int descriptor, const char *payload,
+		     struct error *err)
+{
+	_cleanup_fd_ int fd = connect_socket(kind, path, err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = send_descriptor(fd, descriptor, payload);
+	return r < 0 ? error_errno(err, -r, "%s socket %s: send", kind, path) : 0;
 }
 
 int handover_terminal(const char *path, int master, unsigned number, struct error *err)
@@ -77,4 +96,21 @@ int handover_terminal(const char *path, int master, unsigned number, struct erro
 int handover_pidfd(const char *path, int pidfd, const char *payload, struct error *err)
 {
 	return hand_over("pidfd", path, pidfd, payload, err);
+}
+
+int handover_connect_agent(const char *path, struct error *err)
+{
+	int fd = connect_socket("agent", path, err);
+
+	return fd < 0 ? error_at(err, "linux.seccomp.listenerPath: failed to connect with "
+				      "seccomp agent")
+		      : fd;
+}
+
+int handover_listener(int agent, int listener, const char *state, struct error *err)
+{
+	int r = send_descriptor(agent, listener, state);
+
+	return r < 0 ? error_errno(err, -r, "linux.seccomp.listenerPath: send to the agent")
+		     : 0;
 }

@@ -1,4 +1,5 @@
-/* Descriptors on their way to the sockets of callers: the pty's master, the init's pidfd. */
+/* Descriptors on their way to the sockets of callers: the pty's master, the init's pidfd, the listener of the
+ * system call filter. */
 #pragma once
 
 #include "base/error.h"
@@ -11,3 +12,11 @@ int handover_terminal(const char *path, int master, unsigned number,
 /* The same for a pidfd and --pidfd-socket. @payload: "standard" for a container's init. */
 int handover_pidfd(const char *path, int pidfd, const char *payload,
 		   struct error *err) _must_check_;
+
+/* Connects to the agent that listens on the unix stream socket @path (linux.seccomp.listenerPath). Returns the
+ * connection, for one listener. */
+int handover_connect_agent(const char *path, struct error *err) _must_check_;
+
+/* Sends the agent a listener with the container process state @state, as JSON (spec 241-243). */
+int handover_listener(int agent, int listener, const char *state,
+		      struct error *err) _must_check_;

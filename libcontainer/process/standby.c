@@ -96,6 +96,22 @@ static int run_hooks(struct init_context *context, struct error *err)
 	return hooks_run(&run, err);
 }
 
+/* Installs the filter, and hands its listener to whoever hands it on to the agent. From here to execve all
+ * system calls are under the filter; the one by which this is done cannot be supervised (spec/seccomp.c). */
+static int install_filter(const struct init_context *context, struct error *err)
+{
+	int channel = context->connection >= 0 ? context->connection : context->channel;
+	int listener, r;
+
+	r = seccomp_install(context->seccomp, &listener, err);
+	if (r < 0 || listener < 0)
+		return r;
+	/* close-on-exec closes it: close(2) may not be allowed, or wait for the agent */
+	r = channel_send(channel, CHANNEL_LISTENER, 0, NULL, listener);
+	return r < 0 ? error_errno(err, -r, "hand over the listener of the system call filter")
+		     : 0;
+}
+
 /* The filter and the last privileges. With no_new_privs the filter is the last thing; without, loading it
  * takes CAP_SYS_ADMIN, which then has to be given up under the filter. */
 int init_confine(struct init_context *context, struct error *err)
@@ -107,13 +123,13 @@ int init_confine(struct init_context *context, struct error *err)
 	if (!context->seccomp)
 		return 0;
 	if (plan->no_new_privs)
-		return seccomp_install(context->seccomp, err);
+		return install_filter(context, err);
 	loading.set[PLAN_CAP_PERMITTED] |= UINT64_C(1) << CAP_SYS_ADMIN;
 	loading.set[PLAN_CAP_EFFECTIVE] |= UINT64_C(1) << CAP_SYS_ADMIN;
 	r = confine_capabilities(&loading, err);
 	if (r < 0)
 		return r;
-	r = seccomp_install(context->seccomp, err);
+	r = install_filter(context, err);
 	if (r < 0)
 		return r;
 	return confine_capabilities(&plan->capabilities, err);

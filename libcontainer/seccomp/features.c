@@ -1,5 +1,5 @@
 /* What this build can filter, for `features` and `--version`. Decided when it is compiled, whatever the
- * host can do (spec 258): the vocabularies of the specification, less what has no mechanism, and the
+ * host can do (spec 258): the vocabularies of the specification, and the
  * architectures that the libseccomp of the build knows. */
 #include <seccomp.h>
 #include <stdio.h>
@@ -43,15 +43,14 @@ const struct table_entry *seccomp_architectures(size_t *ret_count)
 }
 
 static void write_names(struct json_writer *writer, const char *key,
-			const struct table_entry *entries, size_t count, uint64_t without)
+			const struct table_entry *entries, size_t count)
 {
 	size_t i;
 
 	json_key(writer, key);
 	json_array_begin(writer);
 	for (i = 0; i < count; i++)
-		if (entries[i].value != without)
-			json_string(writer, entries[i].name);
+		json_string(writer, entries[i].name);
 	json_array_end(writer);
 }
 
@@ -61,13 +60,11 @@ void seccomp_features(struct json_writer *writer)
 	const struct spec_words *operators = spec_words(SPEC_WORDS_SECCOMP_OPERATOR);
 	const struct spec_words *flags = spec_words(SPEC_WORDS_SECCOMP_FLAG);
 
-	write_names(writer, "actions", actions->entries, actions->count, SPEC_ACT_NOTIFY);
-	write_names(writer, "operators", operators->entries, operators->count, UINT64_MAX);
-	write_names(writer, "archs", architectures, ELEMENTS_OF(architectures), UINT64_MAX);
-	write_names(writer, "knownFlags", flags->entries, flags->count, UINT64_MAX);
-	/* WAIT_KILLABLE_RECV says how a listener is waited for, and there is none without NOTIFY */
-	write_names(writer, "supportedFlags", flags->entries, flags->count,
-		    SECCOMP_FLAG_WAIT_KILLABLE_RECV);
+	write_names(writer, "actions", actions->entries, actions->count);
+	write_names(writer, "operators", operators->entries, operators->count);
+	write_names(writer, "archs", architectures, ELEMENTS_OF(architectures));
+	write_names(writer, "knownFlags", flags->entries, flags->count);
+	write_names(writer, "supportedFlags", flags->entries, flags->count);
 }
 
 void seccomp_library_version(char *text, size_t size)

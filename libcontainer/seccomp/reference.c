@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/bpf_common.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,6 +260,10 @@ unsigned seccomp_flags(const struct spec_seccomp *spec)
 {
 	unsigned flags = spec->flags_given ? spec->flags : SECCOMP_FLAG_SPEC_ALLOW;
 
+	if (seccomp_notifies(spec))
+		return flags | SECCOMP_FILTER_FLAG_NEW_LISTENER |
+		       (flags & SECCOMP_FILTER_FLAG_TSYNC ? SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+							  : 0);
 	/* it is about a listener, and the kernel refuses it without one */
 	return flags & ~SECCOMP_FLAG_WAIT_KILLABLE_RECV;
 }

@@ -36,9 +36,15 @@ int seccomp_compile_by(enum seccomp_compiler which, const struct spec_seccomp *s
 		       struct arena *arena, struct seccomp_program *ret_program,
 		       struct error *err) _must_check_;
 
+/* Whether a rule asks a listener (SCMP_ACT_NOTIFY). Its program has SECCOMP_FILTER_FLAG_NEW_LISTENER among
+ * its flags. @spec: may be NULL. */
+bool seccomp_notifies(const struct spec_seccomp *spec);
+
 /* Installs the program for the calling process, for good. Needs no_new_privs or CAP_SYS_ADMIN. An empty
- * program does nothing. (libseccomp has taken the name seccomp_load.) */
-int seccomp_install(const struct seccomp_program *program, struct error *err) _must_check_;
+ * program does nothing. (libseccomp has taken the name seccomp_load.)
+ * @ret_listener: where the notifications are received, O_CLOEXEC; -1 for a program that makes none. */
+int seccomp_install(const struct seccomp_program *program, int *ret_listener,
+		    struct error *err) _must_check_;
 
 /* The members of features.linux.seccomp: actions, operators, archs, knownFlags, supportedFlags. */
 void seccomp_features(struct json_writer *writer);

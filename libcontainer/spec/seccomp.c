@@ -37,8 +37,8 @@ static const struct field arg_fields[] = {
 };
 static const struct object_type type_arg = OBJECT_TYPE(spec_seccomp_arg, arg_fields, NULL);
 
-/* The container side writes to its parent under the filter, before the listener is handed over: a
- * supervised write would wait for an agent that does not exist yet. */
+/* The container side hands its listener over under the filter, by sendmsg(2): supervised, it would wait for an
+ * agent that does not have the listener yet. write(2) is what the other runtimes use, so it is refused as there. */
 static void check_syscall(const struct place *at, void *object, const struct json_value *json)
 {
 	const struct spec_syscall *rule = object;
@@ -51,9 +51,11 @@ static void check_syscall(const struct place *at, void *object, const struct jso
 	if (rule->action != SPEC_ACT_NOTIFY)
 		return;
 	for (i = 0; i < rule->n_names; i++)
-		if (strcmp(rule->names[i], "write") == 0)
+		if (strcmp(rule->names[i], "write") == 0 ||
+		    strcmp(rule->names[i], "sendmsg") == 0)
 			problem(at, "action",
-				"SCMP_ACT_NOTIFY cannot be used for the write syscall");
+				"SCMP_ACT_NOTIFY cannot be used for the %s syscall",
+				rule->names[i]);
 }
 
 static const struct field syscall_fields[] = {

@@ -37,6 +37,23 @@ void state_print(const struct state_record *record, enum state_status status, pi
 	json_object_end(writer);
 }
 
+void state_print_process(const struct state_record *record, enum state_status status,
+			 pid_t process, struct json_writer *writer)
+{
+	json_object_begin(writer);
+	json_key_string(writer, "ociVersion", text_or_empty(record->oci_version));
+	json_key(writer, "fds");
+	json_array_begin(writer);
+	json_string(writer, "seccompFd");
+	json_array_end(writer);
+	json_key_int(writer, "pid", process);
+	if (record->seccomp_metadata)
+		json_key_string(writer, "metadata", record->seccomp_metadata);
+	json_key(writer, "state");
+	state_print(record, status, record->init.pid, writer);
+	json_object_end(writer);
+}
+
 void state_name_owner(struct state_record *record, struct arena *arena)
 {
 	_cleanup_file_ FILE *file = fopen("/etc/passwd", "re");

@@ -5,8 +5,8 @@
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
  * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, intelRdt {resctrl, class, classMade, monitoring},
- * privatePidNs, hasProcess, notifies, terminal, annotations, hooks, resources. A reader ignores members that it
- * does not know; what an older tare must not ignore raises the version. */
+ * privatePidNs, hasProcess, notifies, terminal, seccompAgent, seccompMetadata, annotations, hooks, resources. A
+ * reader ignores members that it does not know; what an older tare must not ignore raises the version. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -73,6 +73,10 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 		json_key_bool(writer, "notifies", true);
 	if (record->terminal)
 		json_key_bool(writer, "terminal", true);
+	if (record->seccomp_agent)
+		json_key_string(writer, "seccompAgent", record->seccomp_agent);
+	if (record->seccomp_metadata)
+		json_key_string(writer, "seccompMetadata", record->seccomp_metadata);
 	json_key(writer, "annotations");
 	json_object_begin(writer);
 	for (i = 0; i < record->n_annotations; i++)
@@ -259,6 +263,8 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->has_process = read_bool(reader, "hasProcess");
 	record->notifies = read_bool(reader, "notifies");
 	record->terminal = read_bool(reader, "terminal");
+	record->seccomp_agent = read_text(reader, "seccompAgent");
+	record->seccomp_metadata = read_text(reader, "seccompMetadata");
 	read_annotations(reader, arena, record);
 	status = read_needed(reader, "status");
 	if (reader->err->code == 0 && state_status_parse(status, &record->status) < 0)

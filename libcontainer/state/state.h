@@ -51,6 +51,8 @@ struct state_record {
 	bool private_pid_ns; /* a new pid namespace: killing init kills all */
 	bool has_process;
 	bool notifies; /* it has the socket of the caller's service manager (NOTIFY_SOCKET) */
+	/* linux.seccomp.listenerPath and listenerMetadata; NULL: no rule asks an agent; no metadata */
+	const char *seccomp_agent, *seccomp_metadata;
 	const char *owner_name; /* not stored: filled in by state_name_owner(), else NULL */
 	size_t n_annotations;
 	const struct spec_pair *annotations;
@@ -205,6 +207,12 @@ int state_listen_start(const struct state_dir *dir, struct error *err) _must_che
  * @pid: as its reader sees it. */
 void state_print(const struct state_record *record, enum state_status status, pid_t pid,
 		 struct json_writer *writer);
+
+/* Writes the container process state of a process with a seccomp listener (config-linux.md,
+ * "containerprocessstate"), with that listener as the only descriptor.
+ * @process: the process that has the filter; the container's init, or one that was added. */
+void state_print_process(const struct state_record *record, enum state_status status,
+			 pid_t process, struct json_writer *writer);
 
 /* Looks up the name of record->owner in the host's /etc/passwd, without NSS, which would load whatever the
  * host has configured. Leaves owner_name NULL when there is none. Not to be called by the container's side:

@@ -137,6 +137,11 @@ static int begin_record(struct creation *c, struct error *err)
 		.private_pid_ns = plan->namespaces.of[SPEC_NAMESPACE_PID].mode == PLAN_NS_NEW,
 		.has_process = spec->process != NULL,
 		.notifies = plan->process.notify_socket != NULL,
+		.seccomp_agent = seccomp_notifies(plan->seccomp) ? plan->seccomp->listener_path
+								 : NULL,
+		.seccomp_metadata = seccomp_notifies(plan->seccomp)
+					    ? plan->seccomp->listener_metadata
+					    : NULL,
 		.n_annotations = spec->n_annotations,
 		.annotations = spec->annotations,
 		.hooks = spec->hooks,

@@ -19,6 +19,7 @@
 #include "process/exec.h"
 #include "process/handover.h"
 #include "process/scheduling.h"
+#include "verbs/agent.h"
 #include "verbs/pid_file.h"
 #include "verbs/verbs.h"
 
@@ -40,11 +41,13 @@ struct executing {
 	bool running; /* the program was executed: from here on it is not killed */
 	int master; /* of its terminal, when no console socket took it; -1 */
 	struct attendance attendance;
+	struct agent agent;
 };
 
 static void end(struct executing *e)
 {
 	attend_close(&e->attendance);
+	cleanup_agent(&e->agent);
 	if (!e->running)
 		spawn_kill(&e->child);
 	child_release(&e->child);
@@ -127,6 +130,14 @@ static int plan(struct executing *e, struct error *err)
 	r = state_read_exec(&e->dir, arena, &e->recorded, &e->filter, err);
 	if (r < 0)
 		return r;
+	e->agent.record = e->record;
+	e->agent.status = STATE_RUNNING;
+	e->agent.done = true;
+	if (e->recorded.filter) {
+		r = agent_connect(&e->agent, err);
+		if (r < 0)
+			return r;
+	}
 	wanted.id = e->options->id;
 	wanted.recorded = e->recorded.spec;
 	wanted.namespaces = e->recorded.namespaces;
@@ -299,6 +310,14 @@ static int explain_death(struct executing *e, struct error *err)
 	return -err->code;
 }
 
+/* The process's filter asks an agent. */
+static int serve_listener(struct executing *e, const struct channel_message *message,
+			  struct error *err)
+{
+	e->agent.process = e->child.pid;
+	return agent_hand_over(&e->agent, message->fd, err);
+}
+
 /* Serves the process until its program was executed. */
 static int wait_until_it_runs(struct executing *e, struct error *err)
 {
@@ -335,6 +354,9 @@ static int wait_until_it_runs(struct executing *e, struct error *err)
 		case CHANNEL_EXECUTING:
 			executing = true;
 			break;
+		case CHANNEL_LISTENER:
+			r = serve_listener(e, &message, err);
+			break;
 		default:
 			return error_set(err, EBADMSG, "unexpected message %u from the process",
 					 message.type);
@@ -342,7 +364,7 @@ static int wait_until_it_runs(struct executing *e, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return agent_check(&e->agent, err);
 }
 
 /* After the program was executed, so that a pid file that is there means a process that was (contract 9). */
@@ -371,6 +393,7 @@ int verb_exec(struct verb_context *context, const struct verb_exec_options *opti
 		.child = CHILD_INIT,
 		.master = -1,
 		.attendance = ATTENDANCE_INIT,
+		.agent = AGENT_INIT,
 	};
 	size_t i;
 	int r;

@@ -2,6 +2,7 @@
  * is decided by the start socket, not by the record: the init answers once. The lock is not held while hooks
  * run. Success is the end of file that execve makes. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "process/channel.h"
 #include "process/hooks.h"
 #include "process/notify.h"
+#include "verbs/agent.h"
 #include "verbs/creation.h"
 #include "verbs/verbs.h"
 
@@ -36,8 +38,17 @@ static int check_status(const struct state_record *record, enum state_status sta
 	return 0;
 }
 
+/* What the program would ask is never answered, or it runs without having been asked for. */
+static void end_container(struct verb_context *context, const struct state_record *record)
+{
+	_cleanup_fd_ int pidfd = state_open_process(&record->init, context->proc);
+
+	if (pidfd >= 0 && process_pidfd_signal(pidfd, SIGKILL) < 0)
+		trace_debug("the container has ended already");
+}
+
 /* Says start, and hears how it went. */
-static int tell_init(int connection, struct error *err)
+static int tell_init(int connection, struct agent *agent, struct error *err)
 {
 	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
 	bool executing = false;
@@ -53,13 +64,18 @@ static int tell_init(int connection, struct error *err)
 					 "the container was killed before its program was "
 					 "executed");
 		if (r == 0)
-			return 0;
+			return agent_check(agent, err);
 		if (r < 0)
 			return error_errno(err, -r, "hear from init");
 		if (message.type == CHANNEL_ERROR)
 			return error_set(err, message.value, "%s", message.text);
 		if (message.type == CHANNEL_EXECUTING)
 			executing = true;
+		if (message.type == CHANNEL_LISTENER) {
+			r = agent_hand_over(agent, message.fd, err);
+			if (r < 0)
+				return r;
+		}
 	}
 }
 
@@ -68,7 +84,6 @@ static int run_poststart(struct verb_context *context, const struct state_record
 {
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
 	struct hook_run run = { .kind = "poststart" };
-	_cleanup_fd_ int pidfd = -1;
 	size_t length;
 	int r;
 
@@ -87,9 +102,7 @@ static int run_poststart(struct verb_context *context, const struct state_record
 	if (r >= 0)
 		return 0;
 	/* spec:31: a failing poststart hook stops the container */
-	pidfd = state_open_process(&record->init, context->proc);
-	if (pidfd >= 0 && process_pidfd_signal(pidfd, 9) < 0)
-		trace_debug("the container has ended already");
+	end_container(context, record);
 	return r;
 }
 
@@ -167,6 +180,7 @@ int start_container(struct verb_context *context, const char *id, bool attended,
 		    struct error *err)
 {
 	_cleanup_(state_dir_close) struct state_dir dir = STATE_DIR_INIT;
+	_cleanup_(cleanup_agent) struct agent agent = AGENT_INIT;
 	_cleanup_fd_ int connection = -1;
 	struct state_record *record;
 	int r;
@@ -189,11 +203,20 @@ int start_container(struct verb_context *context, const char *id, bool attended,
 	r = check_frozen(record, err);
 	if (r < 0)
 		return r;
+	/* an agent that is not there leaves the container as it was */
+	agent.record = record;
+	agent.status = STATE_CREATED;
+	agent.process = record->init.pid;
+	r = agent_connect(&agent, err);
+	if (r < 0)
+		return r;
 	if (record->hooks && record->hooks->n_start_container > 0)
 		state_unlock(&dir);
 	if (!attended)
 		announce(record);
-	r = tell_init(connection, err);
+	r = tell_init(connection, &agent, err);
+	if (agent.failed)
+		end_container(context, record);
 	if (r < 0)
 		return r;
 	r = record_running(context, &dir, record, err);

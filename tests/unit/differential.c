@@ -136,8 +136,9 @@ static void print_rules(const struct spec_seccomp *spec, const char *only)
 struct verdict {
 	const struct spec_seccomp *spec;
 	const struct seccomp_data *data;
-	bool narrow, always, conflict, found;
-	uint32_t action;
+	bool narrow, always;
+	size_t n;
+	uint32_t actions[16]; /* of the rules that hold */
 };
 
 static bool condition_holds(const struct spec_seccomp_arg *c, uint64_t given, bool narrow)
@@ -201,41 +202,11 @@ static void judge_name(struct verdict *verdict, const char *name, int selector)
 		    !rule_holds(rule, verdict->data, verdict->narrow, selector))
 			continue;
 		verdict->always = rule->n_args == 0 && selector < 0;
-		if (!verdict->always && verdict->found && verdict->action != action)
-			verdict->conflict = true;
 		if (verdict->always)
-			verdict->conflict = false;
-		verdict->found = true;
-		verdict->action = action;
+			verdict->n = 0; /* the others are of no importance */
+		if (verdict->n < ELEMENTS_OF(verdict->actions))
+			verdict->actions[verdict->n++] = action;
 	}
-}
-
-/* Whether the rules leave no doubt, and then what they answer. Rules without conditions win. */
-static bool judge(const struct spec_seccomp *spec,
-		  const struct names_architecture *architecture,
-		  const struct seccomp_data *data, uint32_t *ret_action)
-{
-	const struct names_call *calls = names_calls(architecture);
-	struct verdict verdict = { spec, data, .narrow = architecture->narrow };
-	uint32_t number = (uint32_t)data->nr;
-	enum names_multiplexer kind;
-	unsigned selector;
-	size_t i;
-
-	for (i = 0; i < architecture->n_calls; i++)
-		if (names_number(architecture, &calls[i]) == number)
-			judge_name(&verdict, names_text(calls[i].name), -1);
-	for (i = 0; i < names_count() && !verdict.always; i++) {
-		kind = names_part(i, &selector);
-		if (((kind == NAMES_SOCKETCALL && number == architecture->socketcall) ||
-		     (kind == NAMES_IPC && number == architecture->ipc)) &&
-		    number > 0 && data->args[0] == selector)
-			judge_name(&verdict, names_text(i), (int)selector);
-	}
-	*ret_action = verdict.found
-			      ? verdict.action
-			      : rules_action(spec->default_action, &spec->default_errno_ret);
-	return !verdict.conflict;
 }
 
 /* Which architecture's number it is. */
@@ -260,18 +231,59 @@ static const struct names_architecture *find_architecture(const struct spec_secc
 	return NULL;
 }
 
+static bool includes(const struct verdict *verdict, uint32_t action)
+{
+	size_t i;
+
+	for (i = 0; i < verdict->n; i++)
+		if (verdict->actions[i] == action)
+			return true;
+	return false;
+}
+
+/* Whether a rule that holds says what tare answers, and none what libseccomp does. Rules without conditions
+ * win. */
+static bool judge(const struct pair *pair, const struct seccomp_data *data, uint32_t ours,
+		  uint32_t theirs)
+{
+	const struct spec_seccomp *spec = pair->spec;
+	const struct names_architecture *architecture = find_architecture(spec, data);
+	const struct names_call *calls = architecture ? names_calls(architecture) : NULL;
+	struct verdict verdict = { spec, data };
+	uint32_t number = (uint32_t)data->nr;
+	enum names_multiplexer kind;
+	unsigned selector;
+	size_t i;
+
+	if (!architecture)
+		return false;
+	verdict.narrow = architecture->narrow;
+	for (i = 0; i < architecture->n_calls; i++)
+		if (names_number(architecture, &calls[i]) == number)
+			judge_name(&verdict, names_text(calls[i].name), -1);
+	for (i = 0; i < names_count() && !verdict.always; i++) {
+		kind = names_part(i, &selector);
+		if (((kind == NAMES_SOCKETCALL && number == architecture->socketcall) ||
+		     (kind == NAMES_IPC && number == architecture->ipc)) &&
+		    number > 0 && data->args[0] == selector)
+			judge_name(&verdict, names_text(i), (int)selector);
+	}
+	if (verdict.n == 0)
+		verdict.actions[verdict.n++] = rules_action(spec->default_action,
+							    &spec->default_errno_ret);
+	return includes(&verdict, ours) && !includes(&verdict, theirs);
+}
+
 static void compare_one(struct pair *pair, const struct seccomp_data *data, const char *name)
 {
-	const struct names_architecture *architecture;
-	uint32_t ours = 0, theirs = 0, right = 0;
+	uint32_t ours = 0, theirs = 0;
 
 	pair->asked++;
 	assert_true(machine_run(pair->ours.instructions, pair->ours.length, data, &ours));
 	assert_true(machine_run(pair->theirs.instructions, pair->theirs.length, data, &theirs));
 	if (ours == theirs)
 		return;
-	architecture = find_architecture(pair->spec, data);
-	if (architecture && judge(pair->spec, architecture, data, &right) && right == ours) {
+	if (judge(pair, data, ours, theirs)) {
 		pair->wrong++;
 		return;
 	}

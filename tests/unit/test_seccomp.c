@@ -87,10 +87,12 @@ static void compiles_nothing_from_nothing(void **state)
 {
 	struct seccomp_program program;
 	struct error err = ERROR_INIT;
+	int listener = 0;
 
 	assert_int_equal(seccomp_compile(NULL, *state, &program, &err), 0);
 	assert_int_equal(program.length, 0);
-	assert_int_equal(seccomp_install(&program, &err), 0);
+	assert_int_equal(seccomp_install(&program, &listener, &err), 0);
+	assert_int_equal(listener, -1);
 }
 
 /* The profile that docker sends for a container without privileges. */
@@ -185,7 +187,7 @@ static void gives_each_action_its_answer(void **state)
 	assert_int_equal(ask(&program, X86_64, 4000), SECCOMP_RET_ALLOW);
 	assert_int_equal(ask(&program, I386, 3), SECCOMP_RET_KILL_THREAD);
 	assert_int_equal(ask(&program, X86_64, X32(0)), SECCOMP_RET_KILL_THREAD);
-	assert_int_equal(program.flags, 1 << 2);
+	assert_int_equal(program.flags, 1 << 2 | 1 << 3);
 }
 
 /* contract:7.16 */
@@ -383,7 +385,7 @@ static void holds_in_the_kernel(void **state)
 	};
 	struct arena *arena = needs_x86_64(state);
 	struct seccomp_program program;
-	int status = -1;
+	int status = -1, listener;
 	pid_t pid;
 
 	compile(&spec, arena, &program);
@@ -393,7 +395,7 @@ static void holds_in_the_kernel(void **state)
 		struct error err = ERROR_INIT;
 
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		if (seccomp_install(&program, &err) < 0)
+		if (seccomp_install(&program, &listener, &err) < 0 || listener != -1)
 			_exit(1);
 		_exit(syscall(SYS_getppid) == -1 && errno == EXDEV ? 0 : 2);
 	}

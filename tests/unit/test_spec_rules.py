@@ -392,6 +392,8 @@ RULES = [
     rule("245", seccomp(names=["call_of_tomorrow"])),
     rule("246", seccomp(action="SCMP_ACT_NOTIFY", names=["mkdir", "write"]),
          "syscalls[0].action: SCMP_ACT_NOTIFY cannot be used for the write syscall"),
+    rule("246", seccomp(action="SCMP_ACT_NOTIFY", names=["sendmsg"]),
+         "syscalls[0].action: SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall"),
     rule("248", seccomp(args=[{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}]),
          "linux.seccomp.syscalls[0].args[0].index: expected an integer from 0 to 5, found 6"),
     rule("248", seccomp(args=[{"index": 0, "value": 1, "op": "EQ"}]),

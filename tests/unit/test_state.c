@@ -328,6 +328,8 @@ static void test_record(void **state)
 	record.init = (struct state_identity){ 7, UINT64_MAX, true, UINT64_MAX - 1 };
 	record.holder = (struct state_identity){ 8, 9, false, 0 };
 	record.private_pid_ns = record.has_process = record.notifies = true;
+	record.seccomp_agent = "/run/agent";
+	record.seccomp_metadata = "of \"ours\"";
 	record.n_annotations = 2;
 	record.annotations = annotations;
 	record.terminal = true;
@@ -346,6 +348,8 @@ static void test_record(void **state)
 	assert_true(back->init.pidfs_id == UINT64_MAX - 1);
 	assert_int_equal(back->holder.pid, 8);
 	assert_false(back->holder.has_pidfs_id);
+	assert_string_equal(back->seccomp_agent, "/run/agent");
+	assert_string_equal(back->seccomp_metadata, "of \"ours\"");
 	assert_true(back->private_pid_ns && back->has_process && back->notifies &&
 		    !back->cgroup_created);
 	assert_null(back->cgroup);
