@@ -35,13 +35,8 @@ struct quantity_option {
 	const char *text; /* as given, or NULL */
 };
 
-/* The options without a number. */
-struct texts {
-	const char *resources, *l3_cache, *memory_bandwidth;
-};
-
 #define QUANTITIES 16
-#define OPTIONS (QUANTITIES + 6)
+#define OPTIONS (QUANTITIES + 5)
 
 static void quantity_table(struct asked *asked, struct quantity_option ret_table[QUANTITIES])
 {
@@ -80,17 +75,20 @@ static void quantity_table(struct asked *asked, struct quantity_option ret_table
 
 /* Returns how many there are. */
 static size_t option_table(struct quantity_option quantities[QUANTITIES], struct asked *asked,
-			   struct texts *texts, struct option ret_table[OPTIONS])
+			   struct verb_update_options *update, const char **file,
+			   struct option ret_table[OPTIONS])
 {
 	const struct option others[] = {
-		{ "resources", 'r', OPTION_TEXT, &texts->resources, "FILE",
+		{ "resources", 'r', OPTION_TEXT, file, "FILE",
 		  "take them from this file, - for standard input; all else is ignored" },
 		{ "cpuset-cpus", 0, OPTION_TEXT, &asked->cpu.cpus, "LIST",
 		  "processors that it may use (0-3,7)" },
 		{ "cpuset-mems", 0, OPTION_TEXT, &asked->cpu.mems, "LIST",
 		  "memory nodes that it may use" },
-		{ "l3-cache-schema", 0, OPTION_TEXT, &texts->l3_cache, "SCHEMA", NULL },
-		{ "mem-bw-schema", 0, OPTION_TEXT, &texts->memory_bandwidth, "SCHEMA", NULL },
+		{ "l3-cache-schema", 0, OPTION_TEXT, &update->l3_cache_schema, "SCHEMA",
+		  "its part of the cache (resctrl)" },
+		{ "mem-bw-schema", 0, OPTION_TEXT, &update->mem_bw_schema, "SCHEMA",
+		  "its part of the memory bandwidth (resctrl)" },
 	};
 	size_t n = 0, i;
 
@@ -131,14 +129,11 @@ static int take_quantity(const struct quantity_option *option, struct error *err
 }
 
 static int from_options(const struct quantity_option quantities[QUANTITIES],
-			struct asked *asked, const struct texts *texts, struct error *err)
+			struct asked *asked, struct error *err)
 {
 	size_t i;
 	int r = 0;
 
-	if (texts->l3_cache || texts->memory_bandwidth)
-		return error_set(err, ENOTSUP, "not supported yet: --%s (linux.intelRdt)",
-				 texts->l3_cache ? "l3-cache-schema" : "mem-bw-schema");
 	for (i = 0; i < QUANTITIES && quantities[i].name && r >= 0; i++)
 		r = take_quantity(&quantities[i], err);
 	if (r < 0)
@@ -153,7 +148,7 @@ static int from_options(const struct quantity_option quantities[QUANTITIES],
 }
 
 static int from_file(const char *path, struct arena *arena,
-		     const struct spec_resources **ret_resources, struct error *err)
+		     struct verb_update_options *ret_update, struct error *err)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	const char *name = standard_input ? "standard input" : path;
@@ -166,13 +161,15 @@ static int from_file(const char *path, struct arena *arena,
 		n = fd_read_file(AT_FDCWD, path, JSON_SIZE_MAX, arena, &text, err);
 	if (n < 0)
 		return (int)n;
-	return spec_load_resources(text, (size_t)n, name, arena, ret_resources, err);
+	*ret_update = (struct verb_update_options){ 0 };
+	return spec_load_resources(text, (size_t)n, name, arena, &ret_update->resources, err);
 }
 
 int cmd_update(struct tare *tare, int argc, char **argv, struct error *err)
 {
 	struct asked asked = { 0 };
-	struct texts texts = { 0 };
+	struct verb_update_options update = { .resources = &asked.all };
+	const char *file = NULL;
 	struct quantity_option quantities[QUANTITIES];
 	struct option options[OPTIONS];
 	struct usage usage = {
@@ -184,23 +181,22 @@ int cmd_update(struct tare *tare, int argc, char **argv, struct error *err)
 		.most = 1,
 	};
 	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
-	const struct spec_resources *resources = &asked.all;
 	struct operands operands;
 	int r;
 
 	quantity_table(&asked, quantities);
-	usage.n_options = option_table(quantities, &asked, &texts, options);
+	usage.n_options = option_table(quantities, &asked, &update, &file, options);
 	r = command_parse(&usage, argc, argv, &operands, err);
 	if (r <= 0)
 		return r;
-	if (texts.resources)
-		r = from_file(texts.resources, tare->arena, &resources, err);
+	if (file)
+		r = from_file(file, tare->arena, &update, err);
 	else
-		r = from_options(quantities, &asked, &texts, err);
+		r = from_options(quantities, &asked, err);
 	if (r < 0)
 		return r;
 	r = verb_context_open(&tare->settings, false, tare->arena, &context, err);
 	if (r < 0)
 		return r;
-	return verb_update(&context, operands.values[0], resources, err);
+	return verb_update(&context, operands.values[0], &update, err);
 }

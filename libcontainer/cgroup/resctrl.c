@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/trace.h"
 #include "cgroup/mountinfo.h"
 #include "kernel/procfs.h"
 
@@ -304,17 +305,42 @@ int resctrl_join(const struct resctrl_group *group, pid_t pid, struct error *err
 }
 
 int resctrl_update(const struct resctrl_group *group, const char *l3, const char *mb,
-		   struct error *err)
+		   struct arena *arena, char **ret_before, struct error *err)
 {
+	const char *path;
+	ssize_t n;
 	int r = 0;
 
+	*ret_before = NULL;
 	if (!group->root)
 		return error_set(err, EINVAL, "the container was made without linux.intelRdt");
+	path = arena_printf(arena, "%s/schemata", group->clos);
+	if (!path)
+		return error_oom(err);
+	n = fd_read_file(AT_FDCWD, path, TEXT_MAX, arena, ret_before, err);
+	if (n < 0)
+		return (int)n;
 	if (l3)
 		r = write_line(group, group->clos, "schemata", l3, err);
 	if (r >= 0 && mb)
 		r = write_line(group, group->clos, "schemata", mb, err);
+	if (r < 0)
+		resctrl_restore(group, *ret_before);
 	return r;
+}
+
+void resctrl_restore(const struct resctrl_group *group, char *before)
+{
+	struct error err = ERROR_INIT;
+	char *line, *rest = NULL;
+
+	for (line = strtok_r(before, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		line += strspn(line, " ");
+		if (write_line(group, group->clos, "schemata", line, &err) < 0) {
+			trace_warning("undo a half-done update: %s", err.text);
+			error_ignore(&err, "what failed first is reported");
+		}
+	}
 }
 
 static int remove_one(const char *path, struct error *err)

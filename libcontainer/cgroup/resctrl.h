@@ -32,10 +32,14 @@ int resctrl_make(const struct plan_rdt *plan, struct resctrl_group *group, struc
 /* Puts a process, and all that it forks, into the groups; nothing when there is none. */
 int resctrl_join(const struct resctrl_group *group, pid_t pid, struct error *err) _must_check_;
 
-/* Writes schemata of a container that exists, for update. @l3, @mb: a line each, or NULL.
- * @root, @clos: as in the group. */
+/* Writes schemata of a container that exists, for update; both hold afterwards or neither.
+ * @l3, @mb: a line each, or NULL. @ret_before: for resctrl_restore(), in @arena.
+ * EINVAL: the container has no such group. */
 int resctrl_update(const struct resctrl_group *group, const char *l3, const char *mb,
-		   struct error *err) _must_check_;
+		   struct arena *arena, char **ret_before, struct error *err) _must_check_;
+
+/* Writes back what held before, where something else of the update was refused. @before: used up. */
+void resctrl_restore(const struct resctrl_group *group, char *before);
 
 /* Removes the monitoring group, and the class if it was made. What is gone already is no error. */
 int resctrl_remove(const struct resctrl_group *group, struct error *err) _must_check_;

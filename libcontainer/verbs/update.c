@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/resctrl.h"
 #include "kernel/procfs.h"
 #include "plan/plan.h"
 #include "verbs/observe.h"
@@ -21,11 +22,33 @@ static int check_status(const struct verb_container *container, const char *id,
 	return 0;
 }
 
+/* The class of service and the cgroup: both, or neither. */
+static int apply(struct verb_context *context, const struct state_record *record,
+		 const struct verb_update_options *options, const struct plan_cgroup *cgroup,
+		 struct error *err)
+{
+	bool rdt = options->l3_cache_schema || options->mem_bw_schema;
+	char *before = NULL;
+	int r = 0;
+
+	if (rdt)
+		r = resctrl_update(&record->rdt, options->l3_cache_schema,
+				   options->mem_bw_schema, context->arena, &before, err);
+	if (r < 0)
+		return r;
+	if (rdt && cgroup->n_writes == 0 && !cgroup->filter_devices)
+		return 0;
+	r = cgroup_update(cgroup, record->cgroup, err);
+	if (r < 0 && rdt)
+		resctrl_restore(&record->rdt, before);
+	return r;
+}
+
 int verb_update(struct verb_context *context, const char *id,
-		const struct spec_resources *resources, struct error *err)
+		const struct verb_update_options *options, struct error *err)
 {
 	struct plan_update_request request = {
-		.asked = resources,
+		.asked = options->resources,
 		.privileged = geteuid() == 0 && procfs_in_initial_userns(context->proc) == 1,
 	};
 	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
@@ -42,7 +65,7 @@ int verb_update(struct verb_context *context, const char *id,
 	request.terminal = container.record->terminal;
 	r = plan_update(&request, context->arena, &update, err);
 	if (r >= 0)
-		r = cgroup_update(&update.cgroup, container.record->cgroup, err);
+		r = apply(context, container.record, options, &update.cgroup, err);
 	if (r < 0)
 		return r;
 	container.record->resources = update.resources;

@@ -171,12 +171,18 @@ struct verb_exec_options {
 int verb_exec(struct verb_context *context, const struct verb_exec_options *options,
 	      int *ret_status, struct error *err) _must_check_;
 
-/* Changes limits of a container that is created, running or paused: what is set in @resources, the rest stays;
- * all of it or, when a part is refused, nothing. The record follows.
+/* What update is asked for. */
+struct verb_update_options {
+	const struct spec_resources *resources; /* what is set in them */
+	const char *l3_cache_schema, *mem_bw_schema; /* lines of resctrl's schemata, or NULL */
+};
+
+/* Changes limits of a container that is created, running or paused, and leaves the others; all of it or, when a
+ * part is refused, nothing. The record follows.
  * Errors: ESRCH "container not running"; EBUSY: it is being created; those of plan_update() and
  * cgroup_update(). */
 int verb_update(struct verb_context *context, const char *id,
-		const struct spec_resources *resources, struct error *err) _must_check_;
+		const struct verb_update_options *options, struct error *err) _must_check_;
 
 struct verb_spec_options {
 	/* --rootless: for a caller without privileges: a user namespace with the caller's own ids mapped to

@@ -230,3 +230,19 @@ def test_properties_that_are_gone_are_unknown_ones(runtime, fs):
 def test_features_say_so(runtime):
     container = runtime.ok("features")
     assert '"intelRdt": {\n            "enabled": true,\n            "schemata": true,\n' in container
+
+
+@promise("contract:2", "contract:7.12")
+def test_update(runtime, fs):
+    """Other schemata while it runs; all of an update holds, or nothing."""
+    container = make(runtime, l3CacheSchema=L3, memBwSchema=MB).create()
+    path = f"/{container.id}"
+    assert runtime.call("update", "--l3-cache-schema", "L3:0=3", container.id) == (0, "", "")
+    assert runtime.call("update", "--mem-bw-schema", "MB:1=10", container.id) == (0, "", "")
+    assert fs.schemata[path] == {"L3": {0: "3", 1: "f"}, "MB": {0: "20", 1: "10"}}
+    result = runtime.call("update", "--l3-cache-schema", "L3:0=7", "--mem-bw-schema", "rubbish", container.id)
+    assert result.rc == 1
+    assert fs.schemata[path] == {"L3": {0: "3", 1: "f"}, "MB": {0: "20", 1: "10"}}
+    result = runtime.call("update", "--l3-cache-schema", "L3:0=7", "--cpuset-cpus", "rubbish", container.id)
+    assert result.rc == 1
+    assert fs.schemata[path] == {"L3": {0: "3", 1: "f"}, "MB": {0: "20", 1: "10"}}

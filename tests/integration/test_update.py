@@ -128,7 +128,8 @@ def test_bad_resources(container, text, message):
     (["--memory-swap", "1g"], "unable to set swap limit without memory limit"),
     (["--memory", "2g", "--memory-swap", "1g"], "memory+swap limit should be >= memory limit"),
     (["--cpu-quota", "1000", "--cpu-burst", "2000"], "must not be larger than quota"),
-    (["--l3-cache-schema", "L3:0=f"], "not supported yet"), (["--mem-bw-schema", "MB:0=10"], "not supported yet"),
+    (["--l3-cache-schema", "L3:0=f"], "made without linux.intelRdt"),
+    (["--mem-bw-schema", "MB:0=10"], "made without linux.intelRdt"),
     (["--resources", "/no/such"], "open /no/such: no such file or directory"),
 ])
 def test_bad_options(container, words, message):
