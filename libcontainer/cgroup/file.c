@@ -128,7 +128,7 @@ static int walk_tree(int dir, unsigned depth, const struct walk *walk)
 		close(fd);
 		return -ENOMEM;
 	}
-	while ((entry = readdir(list))) {
+	while (errno = 0, (entry = readdir(list))) {
 		_cleanup_fd_ int child = -1;
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
@@ -138,7 +138,7 @@ static int walk_tree(int dir, unsigned depth, const struct walk *walk)
 		if (r < 0 && r != -ENOENT && r != -ENODEV)
 			return r;
 	}
-	return 0;
+	return -errno; /* 0 at the end */
 }
 
 int cgroup_each(int dir, int (*each)(void *data, int dir), void *data)

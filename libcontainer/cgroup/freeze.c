@@ -46,6 +46,7 @@ static int wait_one(void *data, int dir)
 	int64_t left;
 	ssize_t n;
 
+	error_ignore(freezing->err, "the cgroup looked at before this one has vanished");
 	if (events < 0)
 		return error_errno(freezing->err, errno, "open cgroup.events");
 	for (;;) {
@@ -82,8 +83,8 @@ static int wait_all(int dir, struct freezing *freezing)
 	do {
 		freezing->waited = false;
 		r = cgroup_each(dir, wait_one, freezing);
-		if (r == -ELOOP)
-			return error_errno(freezing->err, ELOOP, "look at the cgroups below");
+		if (r < 0 && freezing->err->code == 0)
+			return error_errno(freezing->err, -r, "look at the cgroups below");
 	} while (r >= 0 && freezing->waited);
 	return r;
 }
