@@ -38,7 +38,8 @@ struct executing {
 	const struct plan *plan;
 	struct cgroup cgroup;
 	struct child child;
-	bool running; /* the program was executed: from here on it is not killed */
+	bool running; /* the program was executed, or has ended: it is not killed */
+	bool announced; /* there is a pid file */
 	int master; /* of its terminal, when no console socket took it; -1 */
 	struct attendance attendance;
 	struct agent agent;
@@ -48,8 +49,11 @@ static void end(struct executing *e)
 {
 	attend_close(&e->attendance);
 	cleanup_agent(&e->agent);
-	if (!e->running)
+	if (!e->running) {
 		spawn_kill(&e->child);
+		if (e->announced)
+			unlink(e->options->pid_file);
+	}
 	child_release(&e->child);
 	cleanup_fd(&e->master);
 	cgroup_close(&e->cgroup);
@@ -370,9 +374,13 @@ static int wait_until_it_runs(struct executing *e, struct error *err)
 /* After the program was executed, so that a pid file that is there means a process that was (contract 9). */
 static int announce(struct executing *e, struct error *err)
 {
+	int r;
+
 	if (!e->options->pid_file)
 		return 0;
-	return pid_file_write(e->options->pid_file, e->child.pid, e->context->arena, err);
+	r = pid_file_write(e->options->pid_file, e->child.pid, e->context->arena, err);
+	e->announced = r >= 0;
+	return r;
 }
 
 /* The story, a line a step. */
@@ -404,6 +412,12 @@ int verb_exec(struct verb_context *context, const struct verb_exec_options *opti
 		if (r < 0)
 			return r;
 	}
+	if (!e.plan->options->detached) {
+		/* whom nobody attends to any more does not stay */
+		r = attend(&e.attendance, ret_status, err);
+		if (r < 0)
+			return r;
+	}
 	e.running = true;
-	return e.plan->options->detached ? 0 : attend(&e.attendance, ret_status, err);
+	return 0;
 }

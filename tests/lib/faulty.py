@@ -25,7 +25,7 @@ BORNE = [
     ("prctl", "^4,", "PR_SET_DUMPABLE to 0 has no way to fail"),
     ("prctl", "^1,", "PR_SET_PDEATHSIG with a signal has no way to fail"),
     ("prctl", "^26,", "PR_SET_NO_NEW_PRIVS: read back"),
-    ("prctl", "INIT", "only a name for ps"),
+    ("prctl", "INIT|EXEC", "only a name for ps"),
     ("prlimit64", ",[37]$", "the caller's own limit is raised if it can be"),
     ("keyctl", "^[56],", "a keyring whose user may not search it protects as well"),
     ("keyctl", "_ses", "a session keyring is not promised where there is no room for one"),

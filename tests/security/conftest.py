@@ -1,20 +1,15 @@
 """The security suite: a test for every known attack on runtimes of this kind, as far as it concerns run,
-create, start, state, kill, delete, list and spec. `tests/run --promises` lists which test keeps which row.
+create, start, exec, state, kill, delete, list and spec. `tests/run --promises` lists which test keeps which row.
 The races are in their deterministic form: see tests/lib/stepper.c.
 
 Later, with their verbs:
 
   attack                                concerns
-  CVE-2016-9962                         exec: what a process that joins a container still holds
-  CVE-2019-5736 (b), the exec half      exec (the waiting init's half is in test_executable.py)
-  CVE-2016-3697, the half of --user     exec --user
-  CVE-2022-29162                        exec --cap
-  CVE-2026-30892                        exec --user
-  CVE-2024-21626, the half of --cwd     exec --cwd
   CVE-2024-3154                         the systemd driver: properties in annotations
   CVE-2023-25809, the rootless half     unprivileged containers with a cgroup of their own
-  concurrency of exec                   exec against delete
 """
+import hashlib
+import os
 import shutil
 import tempfile
 
@@ -33,3 +28,20 @@ def canary():
         made.check("at the end")
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+@pytest.fixture
+def binary(runtime):
+    """The executable, a copy for this test; it must be the same file with the same content afterwards."""
+    copy = f"{runtime.directory}/{os.path.basename(runtime.path)}"
+    shutil.copy(runtime.path, copy)
+    runtime.path = copy
+    before = (digest(runtime.path), os.stat(runtime.path).st_ino, os.stat(runtime.path).st_mtime_ns)
+    yield runtime.path
+    assert before == (digest(runtime.path), os.stat(runtime.path).st_ino,
+                      os.stat(runtime.path).st_mtime_ns)
