@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from tare import read_text
+from tare import eventually, read_text
 
 
 def directory(container):
@@ -31,8 +31,9 @@ def need_controllers(runtime, *names):
         pytest.skip("no cgroup2 file system is mounted")
     own = next(line[3:] for line in read_text("/proc/self/cgroup").splitlines()
                if line.startswith("0::"))
-    # where a container is made by default: beside the caller
-    available = read_text(f"{top}{os.path.dirname(own)}/cgroup.controllers").split()
+    # a container is made beside the caller, and for root controllers are enabled on the way there
+    above = "" if os.geteuid() == 0 else os.path.dirname(own)
+    available = read_text(f"{top}{above}/cgroup.controllers").split()
     for name in names:
         if name not in available:
             pytest.skip(f"no controller {name} here (tests/run --vm has it)")
@@ -42,3 +43,8 @@ def need_systemd():
     """Skips the test where systemd is not PID 1."""
     if not os.path.isdir("/run/systemd/system"):
         pytest.skip("systemd does not run here (tests/run --vm has it)")
+
+
+def wait_for_output(container, text, stream=0):
+    """Waits until the program has written this. stream: 0 for the standard output, 1 for the standard error."""
+    eventually(lambda: text in container.output()[stream], 30)
