@@ -120,9 +120,10 @@ int cgroup_watch_read(const struct cgroup_watch *watch, bool *ret_populated,
 int cgroup_watch_wait(const struct cgroup_watch *watch, int timeout_ms,
 		      struct error *err) _must_check_;
 
-/* After the init died during creation: appends to @err "killed by the out-of-memory killer (limit N)" if
- * memory.events says so. Returns whether it did. */
-bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err);
+/* After a creation failed: when memory.events says that the out-of-memory killer was at work in the cgroup, or
+ * that memory was refused to a call that failed with ENOMEM, @err says so, with the limit.
+ * @stage: what was being done, "assembling the root". @err: has failed already. */
+void cgroup_explain_oom(const struct cgroup *cgroup, const char *stage, struct error *err);
 
 /* What the caller could limit, for `tare doctor`. */
 struct cgroup_survey {

@@ -22,21 +22,24 @@ static void write_bytes(uint64_t bytes, char *text, size_t size)
 	snprintf(text, size, "%llu %s", (unsigned long long)bytes, units[unit]);
 }
 
-bool cgroup_explain_oom(const struct cgroup *cgroup, struct error *err)
+void cgroup_explain_oom(const struct cgroup *cgroup, const char *stage, struct error *err)
 {
 	char text[512], limit[64] = "none of its own";
-	uint64_t kills = 0;
+	uint64_t kills = 0, refusals = 0;
 
 	if (cgroup->fd < 0 ||
 	    cgroup_file_read(cgroup->fd, "memory.events", text, sizeof text) < 0 ||
-	    cgroup_flat_keyed(text, "oom_kill", &kills) < 0 || kills == 0)
-		return false;
+	    cgroup_flat_keyed(text, "oom_kill", &kills) < 0 ||
+	    cgroup_flat_keyed(text, "max", &refusals) < 0)
+		return;
 	if (cgroup_file_read(cgroup->fd, "memory.max", text, sizeof text) > 0 &&
 	    strcmp(text, "max") != 0)
 		write_bytes(strtoull(text, NULL, 10), limit, sizeof limit);
-	if (err->code)
-		error_hint(err, ": killed by the out-of-memory killer (limit %s)", limit);
-	else
-		error_set(err, ENOMEM, "killed by the out-of-memory killer (limit %s)", limit);
-	return true;
+	if (kills > 0)
+		error_at(err,
+			 "container init was OOM-killed (memory limit too low?): killed by the "
+			 "out-of-memory killer during %s (limit %s)",
+			 stage, limit);
+	else if (refusals > 0 && err->code == ENOMEM)
+		error_hint(err, " (memory limit too low? it is %s)", limit);
 }

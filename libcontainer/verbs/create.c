@@ -512,8 +512,6 @@ static int explain_death(struct creation *c, struct error *err)
 	else
 		error_set(err, ECHILD, "init ended with status %d while %s", status,
 			  init_stage_name(child->progress->stage));
-	if (status == 128 + 9 && cgroup_explain_oom(&c->cgroup, err))
-		error_at(err, "container init was OOM-killed (memory limit too low?)");
 	return -err->code;
 }
 
@@ -648,6 +646,15 @@ static const struct {
 	{ "committing", commit },
 };
 
+/* A limit too small for the init itself shows in many ways: it is killed, or a call in it or about it fails. */
+static int explain(const struct creation *c, const char *step, struct error *err)
+{
+	const volatile struct init_progress *progress = c->created.child.progress;
+
+	cgroup_explain_oom(&c->cgroup, progress ? init_stage_name(progress->stage) : step, err);
+	return -err->code;
+}
+
 int create_container(struct verb_context *context, const struct verb_create_options *options,
 		     bool detached, struct created *ret_created, struct error *err)
 {
@@ -675,7 +682,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 		timeline_step(options->timeline, steps[i].name);
 		r = steps[i].run(&c, err);
 		if (r < 0)
-			return r;
+			return explain(&c, steps[i].name, err);
 	}
 	*ret_created = c.created;
 	return 0;
