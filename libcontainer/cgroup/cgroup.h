@@ -15,6 +15,7 @@ struct cgroup {
 	const char *
 		path; /* absolute in the file system: MOUNT POINT + cgroup; in the arena; NULL: none */
 	bool created; /* the directory did not exist before */
+	unsigned above; /* how many directories right above it did not exist either */
 };
 
 #define CGROUP_INIT      \
@@ -73,6 +74,13 @@ void cgroup_close(struct cgroup *cgroup);
  * empty, and removes it with the cgroups below it. @path NULL or already gone: success.
  * @remove: false leaves the directory (it was there before the container). */
 int cgroup_destroy(const char *path, bool remove, struct error *err) _must_check_;
+
+/* Removes the @count cgroups right above @path from the lowest up, as long as nothing else is in them. What stays
+ * is none of the container's business any more, so this can't fail. @path NULL: nothing. */
+void cgroup_remove_above(const char *path, unsigned count);
+
+/* How many directories at the end of @path are not there. */
+unsigned cgroup_count_missing(const char *path);
 
 /* Sends @signal to every process in the cgroup and below; SIGKILL by cgroup.kill. */
 int cgroup_signal(const char *path, int signal, struct error *err) _must_check_;

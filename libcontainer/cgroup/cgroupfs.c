@@ -99,7 +99,7 @@ static int step(struct making *making, const char *name, struct error *err)
 
 /* Goes down the whole path. Before each step below the hierarchy's root the controllers are enabled for
  * it. */
-static int descend(struct making *making, const struct controllers *controllers,
+static int go_down(struct making *making, const struct controllers *controllers,
 		   struct error *err)
 {
 	char *name = making->path + 1, *slash;
@@ -155,6 +155,30 @@ static int give_away(const struct plan_cgroup *plan, int dir, struct error *err)
 	return 0;
 }
 
+/* A container whose cgroup is beside this one can end meanwhile and take the cgroups above both along, if it had
+ * made them (cgroup_remove_above()): then they are made again. */
+static int descend(struct making *making, const char *path,
+		   const struct controllers *controllers, struct error *err)
+{
+	unsigned tries;
+	int r = 0;
+
+	for (tries = 0; tries < 10; tries++) {
+		if (tries > 0)
+			error_ignore(err, "a cgroup on the way was removed meanwhile");
+		cleanup_making(making);
+		making->n_made = 0;
+		making->in_hierarchy = false;
+		making->path = strdup(path);
+		if (!making->path)
+			return error_oom(err);
+		r = go_down(making, controllers, err);
+		if (r != -ENOENT && r != -ENODEV)
+			break;
+	}
+	return r;
+}
+
 int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
 		  struct error *err)
 {
@@ -166,11 +190,8 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	*ret_cgroup = CGROUP_INIT;
 	if (!path)
 		return 0;
-	making.path = strdup(path);
-	if (!making.path)
-		return error_oom(err);
 	controllers_collect(plan, &controllers);
-	r = descend(&making, &controllers, err);
+	r = descend(&making, path, &controllers, err);
 	if (r < 0)
 		return r;
 	created = making.n_made > 0;
@@ -189,6 +210,7 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	ret_cgroup->fd = steal_fd(&making.dir);
 	ret_cgroup->path = path;
 	ret_cgroup->created = created;
+	ret_cgroup->above = created ? making.n_made - 1 : 0;
 	making.n_made = 0;
 	return 0;
 }
@@ -214,10 +236,7 @@ int cgroup_enable_down_to(const char *path, const struct controllers *controller
 {
 	_cleanup_(cleanup_making) struct making making = { .dir = -1, .only_reach = true };
 
-	making.path = strdup(path);
-	if (!making.path)
-		return error_oom(err);
-	return descend(&making, controllers, err);
+	return descend(&making, path, controllers, err);
 }
 
 int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,

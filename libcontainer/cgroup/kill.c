@@ -202,6 +202,39 @@ int cgroup_destroy(const char *path, bool remove, struct error *err)
 	}
 }
 
+void cgroup_remove_above(const char *path, unsigned count)
+{
+	_cleanup_free_ char *above = path ? strdup(path) : NULL;
+	char *slash;
+
+	for (; above && count > 0; count--) {
+		slash = strrchr(above, '/');
+		if (!slash || slash == above)
+			return;
+		*slash = '\0';
+		if (rmdir(above) < 0 && !is_gone(-errno)) {
+			trace_debug("cgroup %s stays: %s", above, error_errno_text(errno));
+			return;
+		}
+	}
+}
+
+unsigned cgroup_count_missing(const char *path)
+{
+	_cleanup_free_ char *above = strdup(path);
+	unsigned count = 0;
+	char *slash;
+
+	while (above && above[0] && access(above, F_OK) < 0 && errno == ENOENT) {
+		count++;
+		slash = strrchr(above, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	return count;
+}
+
 static void signal_process(void *data, pid_t pid)
 {
 	const int *signal = data;

@@ -47,6 +47,8 @@ struct state_record {
 		holder; /* the tare process that is creating or starting it; pid 0: none */
 	const char *cgroup; /* absolute path of its cgroup directory, or NULL */
 	bool cgroup_created; /* tare made the directory, so delete removes it */
+	unsigned
+		cgroup_above; /* and how many right above it, which go as well when they are empty */
 	struct resctrl_group rdt; /* its class of service, and what of it delete removes */
 	bool private_pid_ns; /* a new pid namespace: killing init kills all */
 	bool has_process;

@@ -92,6 +92,8 @@ static void creation_undo(struct creation *c)
 	cgroup_close(&c->cgroup);
 	if (c->cgroup.created && cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
+	else
+		cgroup_remove_above(c->cgroup_path, c->cgroup.above);
 	if (resctrl_remove(&c->rdt, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
 	if (c->claimed) {
@@ -123,6 +125,7 @@ static int begin_record(struct creation *c, struct error *err)
 {
 	const struct spec *spec = c->prepared.spec;
 	const struct plan *plan = c->prepared.plan;
+	unsigned missing;
 
 	c->record = (struct state_record){
 		.version = STATE_RECORD_VERSION,
@@ -151,8 +154,9 @@ static int begin_record(struct creation *c, struct error *err)
 	if (!c->record.created)
 		return error_oom(err);
 	/* said before it is made, so that a tare that is killed in between leaves no unknown directory */
-	c->record.cgroup_created = c->cgroup_path && access(c->cgroup_path, F_OK) < 0 &&
-				   errno == ENOENT;
+	missing = c->cgroup_path ? cgroup_count_missing(c->cgroup_path) : 0;
+	c->record.cgroup_created = missing > 0;
+	c->record.cgroup_above = missing > 0 ? missing - 1 : 0;
 	return 0;
 }
 
@@ -215,6 +219,7 @@ static int make_cgroup(struct creation *c, struct error *err)
 		return r;
 	c->record.cgroup = c->cgroup.path;
 	c->record.cgroup_created = c->cgroup.created;
+	c->record.cgroup_above = c->cgroup.above;
 	/* it has a say in the devices that the init makes when it assembles the root */
 	if (c->prepared.plan->rootfs.place == PLAN_DETACHED)
 		return 0;

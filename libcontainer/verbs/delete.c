@@ -42,6 +42,15 @@ static int end_process(struct verb_context *context, const struct state_identity
 	return 0;
 }
 
+static int destroy_cgroup(const struct state_record *record, struct error *err)
+{
+	int r = cgroup_destroy(record->cgroup, record->cgroup_created, err);
+
+	if (r >= 0)
+		cgroup_remove_above(record->cgroup, record->cgroup_above);
+	return r;
+}
+
 int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
 		       struct error *err)
 {
@@ -53,7 +62,7 @@ int verb_clear_remains(struct verb_context *context, const struct state_record *
 	/* The path is written down before the cgroup is made. If it was there before, who is in it need not be
 	 * ours: then only init was. */
 	if (stale->cgroup && stale->cgroup_created)
-		r = cgroup_destroy(stale->cgroup, true, err);
+		r = destroy_cgroup(stale, err);
 	return r < 0 ? r : resctrl_remove(&stale->rdt, err);
 }
 
@@ -101,7 +110,7 @@ static int destroy(struct verb_context *context, const struct verb_container *co
 	r = end_process(context, &record->init, "init", err);
 	if (r < 0)
 		return r;
-	r = cgroup_destroy(record->cgroup, record->cgroup_created, err);
+	r = destroy_cgroup(record, err);
 	return r < 0 ? r : resctrl_remove(&record->rdt, err);
 }
 

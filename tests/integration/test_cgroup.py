@@ -39,6 +39,27 @@ def test_place_and_limits(runtime_in_view, form):
     assert not os.path.exists(place)
 
 
+@promise("spec:36", "spec:183")
+def test_what_was_made_above_goes_as_well(runtime_in_view):
+    """The cgroups above that create made, with the container that they were made for, unless others are in them."""
+    containers = []
+    for number in (1, 2):
+        container = runtime_in_view.container(SLEEP)
+        container.config["linux"]["cgroupsPath"] = f"/{runtime_in_view.containers[0].id}/a/{number}"
+        containers.append(container.create())
+    place = directory(runtime_in_view, containers[0].id)
+    containers[1].delete("--force")
+    assert os.listdir(f"{place}/a").count("2") == 0
+    assert os.path.isdir(f"{place}/a/1")
+    containers[0].delete("--force")
+    assert not os.path.exists(place)
+    # nor does a failed creation leave any
+    container = runtime_in_view.container(["/nonesuch"])
+    container.config["linux"]["cgroupsPath"] = f"/{container.id}/a/b"
+    assert container.try_create().rc == 1
+    assert not os.path.exists(directory(runtime_in_view, container.id))
+
+
 @promise("spec:181", "contract:7.13")
 def test_beside_the_caller_by_default(runtime):
     container = runtime.container(["/bin/cat", "/proc/self/cgroup"])

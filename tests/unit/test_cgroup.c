@@ -186,6 +186,33 @@ static void undoes_what_it_made(void **state)
 	assert_int_equal(cgroup_destroy(f->base, true, &f->err), 0);
 }
 
+/* The cgroups above are the business of whoever made them, and stay as long as something else is in them. */
+static void removes_what_it_made_above(void **state)
+{
+	struct fixture *f = needs_cgroup(state);
+	const char *deep = arena_printf(f->arena, "%s/a/b/c", f->base);
+	const char *beside = arena_printf(f->arena, "%s/a/other", f->base);
+	struct cgroup cgroup, second;
+
+	assert_int_equal(cgroup_count_missing(deep), 5);
+	assert_int_equal(cgroup_create(&f->plan, deep, &cgroup, &f->err), 0);
+	assert_int_equal(cgroup_count_missing(deep), 0);
+	assert_int_equal(cgroup.above, 4);
+	assert_int_equal(cgroup_create(&f->plan, beside, &second, &f->err), 0);
+	assert_int_equal(second.above, 0);
+	cgroup_close(&cgroup);
+	cgroup_close(&second);
+	assert_int_equal(cgroup_destroy(deep, true, &f->err), 0);
+	cgroup_remove_above(deep, cgroup.above);
+	assert_int_equal(cgroup_count_missing(deep), 2);
+	assert_int_equal(cgroup_destroy(beside, true, &f->err), 0);
+	cgroup_remove_above(deep, 2);
+	/* no more than was asked for */
+	assert_int_equal(cgroup_count_missing(deep), 3);
+	cgroup_remove_above(deep, cgroup.above);
+	assert_int_equal(cgroup_count_missing(deep), 5);
+}
+
 static void names_a_missing_controller(void **state)
 {
 	const struct plan_cgroup_write write = {
@@ -490,6 +517,7 @@ int main(void)
 		cmocka_unit_test(picks_the_mount),
 		cmocka_unit_test_setup_teardown(locates, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(undoes_what_it_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removes_what_it_made_above, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(names_a_missing_controller, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_what_is_unfit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removes_all_of_it, set_up, tear_down),
