@@ -23,6 +23,8 @@ static int explain(int code, const char *what, uint32_t id, struct error *err)
 
 static int set_groups(const struct plan_process *plan, bool may_setgroups, struct error *err)
 {
+	if (plan->keep_groups)
+		return 0;
 	if (!may_setgroups) {
 		if (plan->n_groups > 0)
 			trace_warning("additionalGids are left out: setgroups is denied in a "

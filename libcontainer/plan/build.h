@@ -17,6 +17,9 @@ struct plan_builder {
 /* Refuses what has no mechanism yet (ENOTSUP) and what contradicts the options (EINVAL). */
 int plan_check(const struct plan_builder *b, struct error *err) _must_check_;
 
+/* Fills what annotations alone decide. EINVAL, ENOTSUP: a value that means nothing here. */
+int plan_annotations(const struct plan_builder *b, struct error *err) _must_check_;
+
 /* Fills plan->namespaces. */
 int plan_namespaces(const struct plan_builder *b, struct error *err) _must_check_;
 

@@ -129,17 +129,6 @@ static struct plan_layer *in_order(const struct layers *l)
 	return sorted;
 }
 
-/* The annotation @name, or NULL. */
-static const char *annotation(const struct spec *spec, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < spec->n_annotations; i++)
-		if (strcmp(spec->annotations[i].key, name) == 0)
-			return spec->annotations[i].value;
-	return NULL;
-}
-
 /* The writable layer, and the directory beside it that overlay asks for (of the same file system, and not
  * below it). */
 static int writable_layer(struct layers *l, const char *path, struct error *err)
@@ -187,8 +176,11 @@ int plan_layers(const struct plan_builder *b, struct error *err)
 {
 	struct layers l = { .arena = b->arena, .bundle = b->options->bundle };
 	struct plan_rootfs *rootfs = &b->plan->rootfs;
-	const char *lower = annotation(b->spec, "io.tare.root.layers");
-	const char *upper = annotation(b->spec, "io.tare.root.upper");
+	const struct spec *spec = b->spec;
+	const char *lower = plan_annotation(spec->annotations, spec->n_annotations,
+					    "io.tare.root.layers");
+	const char *upper = plan_annotation(spec->annotations, spec->n_annotations,
+					    "io.tare.root.upper");
 	const char *where = "annotations[io.tare.root.layers]";
 	int r;
 

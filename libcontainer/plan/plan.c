@@ -38,6 +38,8 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 
 	r = plan_check(&b, err);
 	if (r >= 0)
+		r = plan_annotations(&b, err);
+	if (r >= 0)
 		r = plan_namespaces(&b, err);
 	if (r >= 0)
 		r = plan_notify(&b, err);

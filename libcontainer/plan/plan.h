@@ -212,6 +212,7 @@ struct plan_rootfs {
 	bool root_propagation_recursive; /* the r-forms of linux.rootfsPropagation */
 	bool in_userns; /* the mount namespace belongs to the container's user namespace */
 	const char *mount_label; /* linux.mountLabel */
+	const char *mount_context_type; /* the mount option that takes it: "context", ... */
 	enum plan_place place;
 	enum plan_entrance entrance;
 	/* With PLAN_DETACHED: how many of the operations, from the first on, are performed outside. The
@@ -335,6 +336,7 @@ struct plan_process {
 	uint32_t uid, gid;
 	size_t n_groups;
 	const uint32_t *groups;
+	bool keep_groups; /* run.oci.keep_original_groups: the caller's groups stay */
 	uint32_t umask;
 	bool no_new_privs;
 	bool terminal;
@@ -433,6 +435,10 @@ int plan_exec_build(const struct plan_exec *exec, struct arena *arena,
 /* The namespace that the new file system of @op shows, which is that of whoever opens its context (procfs:
  * the option pidns): an enum spec_namespace_type, or -1 when it shows none. */
 int plan_owner(const struct plan_op *op);
+
+/* The value of the annotation @name, or NULL. */
+const char *plan_annotation(const struct spec_pair *annotations, size_t count,
+			    const char *name);
 
 /* Writes the plan as one JSON object, for `tare plan` and the golden tests. */
 void plan_print(const struct plan *plan, struct json_writer *writer);

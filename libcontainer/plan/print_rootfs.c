@@ -227,6 +227,8 @@ void plan_print_rootfs(const struct plan_rootfs *rootfs, struct json_writer *wri
 	plan_print_true(writer, "rootPropagationRecursive", rootfs->root_propagation_recursive);
 	plan_print_true(writer, "inUserNamespace", rootfs->in_userns);
 	plan_print_text(writer, "mountLabel", rootfs->mount_label);
+	if (rootfs->mount_label)
+		plan_print_text(writer, "mountContextType", rootfs->mount_context_type);
 	json_key_uint(writer, "openedSources", rootfs->n_opened);
 	print_ops("ops", rootfs->n_ops, rootfs->ops, writer);
 	print_ops("finish", rootfs->n_finish, rootfs->finish, writer);

@@ -34,6 +34,39 @@ struct running_hook {
 	struct capture out, errors;
 };
 
+static int open_stream(const char *path, struct error *err)
+{
+	int fd;
+
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	return fd < 0 ? error_errno(err, errno, "open %s", path) : fd;
+}
+
+int hook_streams_open(const char *out, const char *errors, struct hook_streams *ret_streams,
+		      struct error *err)
+{
+	*ret_streams = HOOK_STREAMS_INIT;
+	if (out) {
+		ret_streams->out = open_stream(out, err);
+		if (ret_streams->out < 0)
+			return error_at(err, "annotations[run.oci.hooks.stdout]");
+	}
+	if (errors) {
+		ret_streams->errors = open_stream(errors, err);
+		if (ret_streams->errors < 0) {
+			hook_streams_close(ret_streams);
+			return error_at(err, "annotations[run.oci.hooks.stderr]");
+		}
+	}
+	return 0;
+}
+
+void hook_streams_close(struct hook_streams *streams)
+{
+	cleanup_fd(&streams->out);
+	cleanup_fd(&streams->errors);
+}
+
 static void cleanup_running(struct running_hook *hook)
 {
 	cleanup_fd(&hook->pidfd);
@@ -107,24 +140,40 @@ static _Noreturn void execute_hook(const struct hook_run *run, const struct spec
 	fail_hook(2, &err, err.code == ENOENT ? 127 : 126);
 }
 
+/* The writing end of a stream of the hook: of a file, or of a pipe that is captured.
+ * @file: of hook_streams, or -1. */
+static int open_capture(int file, int *ret_reading, int *ret_writing, struct error *err)
+{
+	int ends[2];
+
+	if (file >= 0) {
+		*ret_writing = fcntl(file, F_DUPFD_CLOEXEC, 3);
+		return *ret_writing < 0 ? error_errno(err, errno, "duplicate a descriptor") : 0;
+	}
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "pipe2");
+	*ret_reading = ends[0];
+	*ret_writing = ends[1];
+	return 0;
+}
+
 static int spawn_hook(const struct hook_run *run, const struct spec_hook *hook,
 		      struct running_hook *running, struct error *err)
 {
 	_cleanup_fd_ int input = -1, out = -1, errors = -1;
+	const struct hook_streams *files = run->streams;
 	const pid_t parent = getpid();
-	int pipes[2];
+	int r;
 
 	input = hook_state_file(run->state, err);
 	if (input < 0)
 		return input;
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe2");
-	running->out.fd = pipes[0];
-	out = pipes[1];
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "pipe2");
-	running->errors.fd = pipes[0];
-	errors = pipes[1];
+	r = open_capture(files ? files->out : -1, &running->out.fd, &out, err);
+	if (r < 0)
+		return r;
+	r = open_capture(files ? files->errors : -1, &running->errors.fd, &errors, err);
+	if (r < 0)
+		return r;
 	running->pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &running->pidfd);
 	if (running->pid < 0)
 		return error_errno(err, -running->pid, "clone3");

@@ -7,10 +7,27 @@
 #include "base/error.h"
 #include "spec/spec.h"
 
+/* Files that hooks write to instead of what is captured for errors; -1: captured. */
+struct hook_streams {
+	int out, errors;
+};
+#define HOOK_STREAMS_INIT               \
+	(struct hook_streams)           \
+	{                               \
+		.out = -1, .errors = -1 \
+	}
+
+/* Opens what the annotations run.oci.hooks.stdout and run.oci.hooks.stderr name, to append; a file that does not
+ * exist is made. @out, @errors: paths, or NULL. */
+int hook_streams_open(const char *out, const char *errors, struct hook_streams *ret_streams,
+		      struct error *err) _must_check_;
+void hook_streams_close(struct hook_streams *streams);
+
 struct hook_run {
 	const char *kind; /* "prestart", "createRuntime", ...: for errors */
 	size_t n_hooks;
 	const struct spec_hook *hooks;
+	const struct hook_streams *streams; /* NULL: both are captured */
 	const char *state; /* JSON text for every hook's standard input */
 	char *const
 		*environment; /* for hooks without an env of their own; NULL: the caller's */

@@ -142,7 +142,7 @@ static int await_state(struct init_context *context, enum channel_type type, cha
 static int stage_hooks(struct init_context *context, struct error *err)
 {
 	const struct spec_hooks *hooks = context->plan->hooks;
-	struct hook_run run = { .kind = "createContainer" };
+	struct hook_run run = { .kind = "createContainer", .streams = &context->streams };
 	char *state;
 	int r;
 

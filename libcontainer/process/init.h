@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "plan/plan.h"
+#include "process/hooks.h"
 #include "process/join.h"
 #include "process/progress.h"
 #include "rootfs/rootfs.h"
@@ -28,6 +29,7 @@ struct init_context {
 	const char *program; /* what args[0] was found to be */
 	char *const *environment;
 	struct arena *arena; /* what the init itself allocates */
+	struct hook_streams streams; /* of the hooks, opened by the parent */
 	char *hook_state; /* JSON for startContainer hooks */
 	bool timed; /* note when each stage begins and ends */
 	bool joins; /* a process that is added to a container (process/exec.h) */

@@ -62,7 +62,8 @@ int stage_become_root(struct init_context *context, struct error *err)
 		return 0;
 	if (setresgid(0, 0, 0) < 0)
 		return error_errno(err, errno, "setresgid (is group 0 mapped?)");
-	if (!plan->deny_setgroups && setgroups(0, NULL) < 0) {
+	if (!plan->deny_setgroups && !context->plan->process.keep_groups &&
+	    setgroups(0, NULL) < 0) {
 		if (errno != EPERM)
 			return error_errno(err, errno, "setgroups");
 		/* a joined user namespace, or a new one in one of that kind: "deny" is inherited

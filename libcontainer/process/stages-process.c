@@ -131,7 +131,8 @@ int stage_stdio_owner(struct init_context *context, struct error *err)
  * --preserve-fds asks for, the channel and the start socket (R-CLOEXEC, CVE-2024-21626). */
 int stage_close_descriptors(struct init_context *context, struct error *err)
 {
-	const int keep[] = { context->channel, context->listener };
+	const int keep[] = { context->channel, context->listener, context->streams.out,
+			     context->streams.errors };
 	int r;
 
 	r = process_close_except(3 + context->plan->process.preserve_fds, keep,

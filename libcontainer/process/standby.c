@@ -87,6 +87,7 @@ static int run_hooks(struct init_context *context, struct error *err)
 		.prepare = confine_hook,
 		.data = context,
 		.state = context->hook_state,
+		.streams = &context->streams,
 	};
 
 	if (!hooks)

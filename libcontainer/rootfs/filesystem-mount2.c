@@ -172,7 +172,8 @@ static int legacy_data(const struct assembly *assembly, const struct plan_op *op
 		r = add_data(data, key, value, "", err);
 	}
 	if (r == 0 && filesystem_takes_label(assembly, op)) /* its commas need quotes */
-		r = add_data(data, "context", assembly->plan->mount_label, "\"", err);
+		r = add_data(data, assembly->plan->mount_context_type,
+			     assembly->plan->mount_label, "\"", err);
 	return r;
 }
 

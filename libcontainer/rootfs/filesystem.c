@@ -78,7 +78,7 @@ bool filesystem_takes_label(const struct assembly *assembly, const struct plan_o
 	struct statfs fs;
 	size_t i;
 
-	if (!assembly->plan->mount_label || has_option(op, "context"))
+	if (!assembly->plan->mount_label || has_option(op, assembly->plan->mount_context_type))
 		return false;
 	for (i = 0; i < ELEMENTS_OF(without); i++)
 		if (is_type(op, without[i]))
@@ -93,7 +93,8 @@ static int set_label(int context, const struct assembly *assembly, const struct 
 
 	if (!filesystem_takes_label(assembly, op))
 		return 0;
-	r = mountfd_set_string(context, "context", assembly->plan->mount_label);
+	r = mountfd_set_string(context, assembly->plan->mount_context_type,
+			       assembly->plan->mount_label);
 	if (r < 0)
 		return context_failed(context, -r, "set the option", "context", err);
 	return 0;

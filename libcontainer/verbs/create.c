@@ -24,6 +24,7 @@
 #include "process/scheduling.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
+#include "verbs/hook_files.h"
 #include "verbs/pid_file.h"
 
 /* How long an init that has closed its channel may take to end by itself. */
@@ -45,6 +46,7 @@ struct creation {
 	struct join_set join;
 	struct netdev_set devices;
 	int listener;
+	struct hook_streams streams;
 	struct created created;
 };
 
@@ -52,7 +54,7 @@ static void undo_hooks(struct creation *c, struct error *ignored)
 {
 	const struct spec_hooks *hooks = c->prepared.spec->hooks;
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
-	struct hook_run run = { .kind = "poststop", .only_warn = true };
+	struct hook_run run = { .kind = "poststop", .only_warn = true, .streams = &c->streams };
 	size_t length;
 
 	if (!hooks || !c->hooks_ran || !writer)
@@ -75,6 +77,7 @@ static void creation_undo(struct creation *c)
 
 	timeline_end(c->options->timeline);
 	cleanup_fd(&c->listener);
+	hook_streams_close(&c->streams);
 	rootfs_sources_close(&c->sources);
 	join_close(&c->join);
 	if (c->committed) {
@@ -237,6 +240,11 @@ static int open_sources(struct creation *c, struct error *err)
 	r = join_open(&c->prepared.plan->namespaces, &c->join, err);
 	if (r < 0)
 		return r;
+	if (c->prepared.plan->hooks) {
+		r = hook_files_open(&c->record, &c->streams, err);
+		if (r < 0)
+			return r;
+	}
 	c->listener = state_listen_start(&c->dir, err);
 	return c->listener < 0 ? c->listener : 0;
 }
@@ -251,6 +259,7 @@ static int spawn_child(struct creation *c, struct error *err)
 		.proc = c->context->proc,
 		.listener = c->listener,
 		.connection = -1,
+		.streams = c->streams,
 		.root = -1,
 		.terminal = -1,
 		.arena = c->context->arena,
@@ -444,7 +453,7 @@ static int run_runtime_hooks(struct creation *c, struct error *err)
 {
 	const struct spec_hooks *hooks = c->prepared.spec->hooks;
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
-	struct hook_run run = { .kind = "prestart" };
+	struct hook_run run = { .kind = "prestart", .streams = &c->streams };
 	int r;
 
 	if (!writer)
@@ -570,6 +579,21 @@ static int take_lock_again(struct creation *c, struct error *err)
 	return state_lock(&c->context->store, c->options->id, &c->dir, -1, err);
 }
 
+/* To whoever wants a pidfd of the init: --pidfd-socket, and crun's annotation of the same meaning. */
+static int hand_over_pidfd(const struct creation *c, struct error *err)
+{
+	const char *receiver = plan_annotation(c->record.annotations, c->record.n_annotations,
+					       "run.oci.pidfd_receiver");
+	int pidfd = c->created.child.pidfd, r = 0;
+
+	if (c->options->pidfd_socket)
+		r = handover_pidfd(c->options->pidfd_socket, pidfd, "standard", err);
+	if (r < 0 || !receiver)
+		return r;
+	r = handover_pidfd(receiver, pidfd, "standard", err);
+	return r < 0 ? error_at(err, "annotations[run.oci.pidfd_receiver]") : 0;
+}
+
 static int commit(struct creation *c, struct error *err)
 {
 	struct child *child = &c->created.child;
@@ -578,11 +602,9 @@ static int commit(struct creation *c, struct error *err)
 	r = take_lock_again(c, err);
 	if (r < 0)
 		return r;
-	if (c->options->pidfd_socket) {
-		r = handover_pidfd(c->options->pidfd_socket, child->pidfd, "standard", err);
-		if (r < 0)
-			return r;
-	}
+	r = hand_over_pidfd(c, err);
+	if (r < 0)
+		return r;
 	if (c->options->pid_file) {
 		r = pid_file_write(c->options->pid_file, child->pid, c->context->arena, err);
 		if (r < 0)
@@ -672,6 +694,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 		.join = JOIN_SET_INIT,
 		.devices = NETDEV_SET_INIT,
 		.listener = -1,
+		.streams = HOOK_STREAMS_INIT,
 		.created = CREATED_INIT,
 	};
 	size_t i;

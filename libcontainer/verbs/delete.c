@@ -12,6 +12,7 @@
 #include "cgroup/cgroup.h"
 #include "kernel/process.h"
 #include "process/hooks.h"
+#include "verbs/hook_files.h"
 #include "verbs/observe.h"
 
 /* For the lock, and for a process to end after SIGKILL (contract 7.7: 100 times 100 ms). */
@@ -117,7 +118,8 @@ static int destroy(struct verb_context *context, const struct verb_container *co
 static int run_poststop(const struct state_record *record, struct error *err)
 {
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
-	struct hook_run run = { .kind = "poststop", .only_warn = true };
+	_cleanup_(hook_streams_close) struct hook_streams streams = HOOK_STREAMS_INIT;
+	struct hook_run run = { .kind = "poststop", .only_warn = true, .streams = &streams };
 	size_t length;
 	int r;
 
@@ -127,6 +129,9 @@ static int run_poststop(const struct state_record *record, struct error *err)
 	if (!writer)
 		return error_oom(err);
 	state_print(record, STATE_STOPPED, 0, writer);
+	r = hook_files_open(record, &streams, err);
+	if (r < 0)
+		return r;
 	r = json_writer_text(writer, &run.state, &length, err);
 	if (r < 0)
 		return r;

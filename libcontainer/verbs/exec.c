@@ -207,6 +207,7 @@ static int spawn_once(struct executing *e, struct error *err)
 		.proc = e->context->proc,
 		.listener = -1,
 		.connection = -1,
+		.streams = HOOK_STREAMS_INIT,
 		.root = -1,
 		.terminal = -1,
 		.arena = e->context->arena,

@@ -166,7 +166,7 @@ void verb_features(struct json_writer *writer)
 {
 	/* Said also while some have no effect yet: a caller that keeps them from strangers is right to. */
 	static const char *const unsafe[] = { "bundle", "org.systemd.property.",
-					      "org.criu.config", "io.tare.root." };
+					      "org.criu.config", "io.tare.root.", "run.oci." };
 	char version[32]; /* of libseccomp; empty: this build has none */
 
 	seccomp_library_version(version, sizeof version);

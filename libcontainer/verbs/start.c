@@ -15,6 +15,7 @@
 #include "process/notify.h"
 #include "verbs/agent.h"
 #include "verbs/creation.h"
+#include "verbs/hook_files.h"
 #include "verbs/verbs.h"
 
 static int check_status(const struct state_record *record, enum state_status status,
@@ -83,7 +84,9 @@ static int run_poststart(struct verb_context *context, const struct state_record
 			 struct error *err)
 {
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
-	struct hook_run run = { .kind = "poststart" };
+	_cleanup_(hook_streams_close) struct hook_streams streams = HOOK_STREAMS_INIT;
+	struct hook_run run = { .kind = "poststart", .streams = &streams };
+	_cleanup_fd_ int pidfd = -1;
 	size_t length;
 	int r;
 
@@ -93,6 +96,9 @@ static int run_poststart(struct verb_context *context, const struct state_record
 	if (!writer)
 		return error_oom(err);
 	state_print(record, STATE_RUNNING, record->init.pid, writer);
+	r = hook_files_open(record, &streams, err);
+	if (r < 0)
+		return r;
 	r = json_writer_text(writer, &run.state, &length, err);
 	if (r < 0)
 		return r;
