@@ -86,7 +86,6 @@ static int run_poststart(struct verb_context *context, const struct state_record
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
 	_cleanup_(hook_streams_close) struct hook_streams streams = HOOK_STREAMS_INIT;
 	struct hook_run run = { .kind = "poststart", .streams = &streams };
-	_cleanup_fd_ int pidfd = -1;
 	size_t length;
 	int r;
 
