@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -99,10 +100,17 @@ static int missing(const char *controller, const char *path, struct error *err)
 	case UNKNOWN:
 		break;
 	}
-	return error_set(err, ENOTSUP,
-			 "the controller %s is not available: it is not in "
-			 "%s/cgroup.controllers (the cgroup above has not enabled it)",
-			 controller, path);
+	error_set(err, ENOTSUP,
+		  "the controller %s is not available: it is not in %s/cgroup.controllers (the "
+		  "cgroup above has not enabled it)",
+		  controller, path);
+	if (geteuid() != 0)
+		error_hint(
+			err,
+			" (systemd delegates it to users by \"[Service]\" and \"Delegate=cpu "
+			"cpuset io memory pids\" in /etc/systemd/system/user@.service.d/"
+			"delegate.conf)");
+	return -err->code;
 }
 
 static int enable(const char *controller, int dir, const char *path, struct error *err)

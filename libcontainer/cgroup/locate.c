@@ -148,8 +148,14 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 		error_ignore(err, "nothing in config.json needs a cgroup");
 		return 0;
 	}
-	if (r == -EACCES || r == -EPERM || r == -EROFS)
+	if (r == -EACCES || r == -EPERM || r == -EROFS) {
+		if (geteuid() != 0)
+			error_hint(err,
+				   " (limits take a cgroup that was delegated to the user: "
+				   "systemd-run --user --scope -p Delegate=yes -- COMMAND runs "
+				   "a command in one)");
 		return error_at(err, "rootless needs no limits + no cgrouppath when no "
 				     "permission is granted for cgroups");
+	}
 	return error_at(err, "find the container's cgroup");
 }

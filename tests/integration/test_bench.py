@@ -42,6 +42,13 @@ def test_round(runtime):
     assert lines[1]["resources"]["run, spec"]["tare"]["container calls"] > 50
 
 
+def test_beside_many(runtime):
+    done = bench(runtime, "--cases", "many", "--many", "1,3", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    for row in ("| create, beside 1 |", "| stats, beside 3 |", "| delete, beside 3 |"):
+        assert row in done.stdout
+
+
 def test_memory_limit_says_what_it_lacks(runtime):
     if os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         pytest.skip("the memory controller may be there")

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from tare import eventually, promise, read_text
+from tare import default_config, eventually, promise, read_text, unprivileged
 
 SLEEP = ["/bin/sleep", "100"]
 
@@ -154,3 +154,16 @@ def test_capabilities_that_cannot_be_given_are_warned_about(runtime):
     assert (result.rc, result.out) == (0, "done\n")
     assert "ignoring unknown or unavailable capabilities: [CAP_TELEPORT]" in result.err
     assert "can't raise ambient capability CAP_KILL: " in result.err
+
+
+@promise("contract:14")
+@pytest.mark.skipif(os.geteuid() != 0, reason="the caller may have a cgroup of their own")
+def test_limits_without_delegation_say_how_to_get_it(unprivileged_runtime):
+    """Without limits the container runs in the caller's cgroup; with them that is an error, and what helps is said."""
+    container = unprivileged_runtime.container(config=unprivileged(default_config(["/bin/true"])))
+    assert container.run().rc == 0
+    container.config["linux"]["resources"] = {"unified": {"cgroup.max.depth": "3"}}
+    result = container.run()
+    assert result.rc == 1
+    assert "rootless needs no limits + no cgrouppath when no permission is granted for cgroups" in result.err
+    assert "systemd-run --user --scope -p Delegate=yes -- COMMAND" in result.err

@@ -45,6 +45,6 @@ def need_systemd():
         pytest.skip("systemd does not run here (tests/run --vm has it)")
 
 
-def wait_for_output(container, text, stream=0):
+def wait_for_output(container, text, stream=0, seconds=30):
     """Waits until the program has written this. stream: 0 for the standard output, 1 for the standard error."""
-    eventually(lambda: text in container.output()[stream], 30)
+    eventually(lambda: text in container.output()[stream], seconds)
