@@ -146,4 +146,5 @@ int cmd_run(struct tare *tare, int argc, char **argv, struct error *err) _must_c
 int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_start(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_state(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_wait(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_update(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

@@ -42,6 +42,8 @@ static const struct verb verbs[] = {
 	{ "start", "start the program of a created container", cmd_start, false },
 	{ "state", "show the state of a container", cmd_state, false },
 	{ "update", "change the limits of a container", cmd_update, false },
+	{ "wait", "wait for the end of a container and print its exit status", cmd_wait,
+	  false },
 };
 
 /* The words of the global options. */

@@ -133,6 +133,10 @@ int cgroup_watch_wait(const struct cgroup_watch *watch, int timeout_ms,
  * @stage: what was being done, "assembling the root". @err: has failed already. */
 void cgroup_explain_oom(const struct cgroup *cgroup, const char *stage, struct error *err);
 
+/* Whether the kernel has killed a process of the cgroup at @path, or below, for lack of memory. Returns 1, 0, or
+ * -ENODATA when that is not known: it is gone, or has no memory controller. */
+int cgroup_oom_killed(const char *path) _must_check_;
+
 /* What the caller could limit, for `tare doctor`. */
 struct cgroup_survey {
 	const char *mount_point; /* of cgroup2; NULL: there is none */

@@ -2,10 +2,12 @@
  * Kernel fact: memory.events counts the cgroup and those below it; the file is there only when the
  * memory controller is enabled. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/file.h"
 
@@ -42,4 +44,16 @@ void cgroup_explain_oom(const struct cgroup *cgroup, const char *stage, struct e
 			 stage, limit);
 	else if (refusals > 0 && err->code == ENOMEM)
 		error_hint(err, " (memory limit too low? it is %s)", limit);
+}
+
+int cgroup_oom_killed(const char *path)
+{
+	_cleanup_fd_ int dir = cgroup_open(AT_FDCWD, path);
+	uint64_t kills = 0;
+	char text[512];
+
+	if (dir < 0 || cgroup_file_read(dir, "memory.events", text, sizeof text) < 0 ||
+	    cgroup_flat_keyed(text, "oom_kill", &kills) < 0)
+		return -ENODATA;
+	return kills > 0;
 }

@@ -45,6 +45,14 @@ int process_wait(int pidfd, int *ret_status) _must_check_;
  * @ret_signal: the signal, or 0 for an exit. */
 int process_wait_signal(int pidfd, int *ret_status, int *ret_signal) _must_check_;
 
+/* How a process that has ended did so, for who need not be its parent: from the pidfd when it was reaped while
+ * that was held (Linux 6.15), from /proc/PID/stat while it is a zombie.
+ * @pidfd: of the process. @pid: its number, in @proc's pid namespace.
+ * @ret_status, @ret_signal: as process_wait_signal().
+ * -ENODATA: it can't be known: reaped on an older kernel, or a zombie that may not be looked into. */
+int process_ending(int pidfd, int proc, pid_t pid, int *ret_status,
+		   int *ret_signal) _must_check_;
+
 /* Waits until the process that @pidfd names has ended; it need not be a child.
  * @timeout_ms: -1 for ever. Returns 0, or -ETIMEDOUT. */
 int process_wait_end(int pidfd, int timeout_ms) _must_check_;

@@ -92,6 +92,18 @@ struct tare_clone_args {
 /* ioctl_ns(2) */
 #define TARE_NS_GET_NSTYPE 0xb703
 
+/* ioctl(2) on a pidfd, PIDFD_GET_INFO: Linux 6.13; PIDFD_INFO_EXIT: 6.15 */
+#define TARE_PIDFD_INFO_EXIT (1ULL << 3)
+#define TARE_PIDFD_GET_INFO _IOWR(0xff, 11, struct tare_pidfd_info)
+
+struct tare_pidfd_info {
+	__u64 mask;
+	__u64 cgroupid;
+	__u32 pid, tgid, ppid;
+	__u32 ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	__s32 exit_code; /* as waitpid(2) gives it */
+};
+
 /* Magic numbers of file systems, from linux/magic.h */
 #define TARE_PROC_SUPER_MAGIC 0x9fa0
 #define TARE_SYSFS_MAGIC 0x62656572

@@ -102,6 +102,6 @@ int attend(struct attendance *attendance, int *ret_status, struct error *err)
 		if (pollers[0].revents)
 			relay_end(relay);
 	}
-	r = process_wait(attendance->pidfd, ret_status);
+	r = process_wait_signal(attendance->pidfd, ret_status, &attendance->ended_by);
 	return r < 0 ? error_errno(err, -r, "wait for the container") : 0;
 }

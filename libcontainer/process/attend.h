@@ -8,6 +8,7 @@ struct attendance {
 	int pidfd; /* of the container's init, a child of the caller; borrowed */
 	int signals; /* signalfd */
 	struct relay relay;
+	int ended_by; /* after attend(): the signal, 0 for an exit */
 };
 
 #define ATTENDANCE_INIT                                         \

@@ -115,7 +115,7 @@ static int is_same(const struct state_identity *identity, int pidfd, int proc)
 	return value == identity->start_time;
 }
 
-int state_open_process(const struct state_identity *identity, int proc)
+int state_open_ended(const struct state_identity *identity, int proc)
 {
 	_cleanup_fd_ int pidfd = -1;
 	int r;
@@ -133,8 +133,15 @@ int state_open_process(const struct state_identity *identity, int proc)
 	r = is_same(identity, pidfd, proc);
 	if (r < 0)
 		return r;
-	if (r == 0)
-		return -ESRCH;
+	return r == 0 ? -ESRCH : steal_fd(&pidfd);
+}
+
+int state_open_process(const struct state_identity *identity, int proc)
+{
+	_cleanup_fd_ int pidfd = state_open_ended(identity, proc);
+
+	if (pidfd < 0)
+		return pidfd;
 	/* A pidfd is readable when the last thread has ended; the state letter in /proc/PID/stat is the main
 	 * thread's alone, and says Z also while others run. */
 	if (process_wait_end(pidfd, 0) == 0)

@@ -34,6 +34,10 @@ void state_print(const struct state_record *record, enum state_status status, pi
 		json_object_end(writer);
 	}
 	json_key_string(writer, "owner", text_or_empty(record->owner_name));
+	if (record->exit) {
+		json_key(writer, "exit");
+		state_print_exit(record->exit, writer);
+	}
 	json_object_end(writer);
 }
 

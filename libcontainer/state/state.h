@@ -35,6 +35,16 @@ struct state_identity {
 	uint64_t pid_ns;
 };
 
+/* How a container's init ended. What could not be found out is said to be unknown, never made up. */
+struct state_exit {
+	bool known;
+	int status; /* when known: 0 to 255, or 128 + signal */
+	int signal; /* that ended it; 0: it exited by itself */
+	/* The kernel has killed a process of the container for lack of memory, not necessarily the init. */
+	bool oom_known, oom_killed;
+	const char *observed; /* when it was seen, RFC 3339; NULL: it is seen only now */
+};
+
 /* The record. Strings are borrowed by state_write() and owned by the arena after state_read(). */
 struct state_record {
 	unsigned version;
@@ -55,6 +65,7 @@ struct state_record {
 	bool notifies; /* it has the socket of the caller's service manager (NOTIFY_SOCKET) */
 	/* linux.seccomp.listenerPath and listenerMetadata; NULL: no rule asks an agent; no metadata */
 	const char *seccomp_agent, *seccomp_metadata;
+	const struct state_exit *exit; /* not stored: filled in by verb_state(), else NULL */
 	const char *owner_name; /* not stored: filled in by state_name_owner(), else NULL */
 	size_t n_annotations;
 	const struct spec_pair *annotations;
@@ -152,6 +163,18 @@ int state_read_exec(const struct state_dir *dir, struct arena *arena,
 		    struct state_exec *ret_exec, struct seccomp_program *ret_filter,
 		    struct error *err) _must_check_;
 
+/* Notes down how the init ended, atomically and without the lock: several that watch the end write the same. */
+int state_write_exit(const struct state_dir *dir, const struct state_exit *exit,
+		     struct error *err) _must_check_;
+
+/* Reads that. ENODATA: nobody has noted it down. */
+int state_read_exit(const struct state_dir *dir, struct arena *arena,
+		    struct state_exit *ret_exit, struct error *err) _must_check_;
+
+/* Writes it as one object: status ("exited", "killed" or "unknown"), code or signal, oomKilled and observed where
+ * they are known. */
+void state_print_exit(const struct state_exit *exit, struct json_writer *writer);
+
 /* Removes the directory of a container whose lock is held. */
 int state_remove(const struct state_store *store, const char *id, struct state_dir *dir,
 		 struct error *err) _must_check_;
@@ -171,6 +194,9 @@ int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_id
  * Returns it, or -ESRCH when that process is gone or a zombie, or -EXDEV when it was recorded in another pid
  * namespace than the caller's: there its number says nothing, neither that it lives nor that it is gone. */
 int state_open_process(const struct state_identity *identity, int proc) _must_check_;
+
+/* The same, also of a zombie: -ESRCH when it was reaped. */
+int state_open_ended(const struct state_identity *identity, int proc) _must_check_;
 
 /* Whether the process that @identity names lives; when that can't be found out (no descriptors left, another
  * pid namespace) it counts as living. */

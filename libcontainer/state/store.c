@@ -20,6 +20,8 @@
 #define ID_MAX 255
 /* Each further attempt needs somebody who removed the directory in between. */
 #define CLAIM_ATTEMPTS 100
+/* Each further attempt needs a wait that has seen the container's end just then. */
+#define REMOVE_ATTEMPTS 100
 #define USER_INIT_INO 0xEFFFFFFDU /* include/linux/proc_ns.h: PROC_USER_INIT_INO */
 
 /* In a user namespace, uid 0 is only the host's root when somebody says so: the rule of runc, that engines
@@ -300,16 +302,22 @@ int state_claim(const struct state_store *store, const char *id, struct arena *a
 int state_remove(const struct state_store *store, const char *id, struct state_dir *dir,
 		 struct error *err)
 {
+	int attempt;
+
 	if (!state_is_current(store, id, dir->fd))
 		return error_set(err, ENOENT, "container does not exist");
-	if (remove_files(dir->fd, err) < 0)
-		return error_at(err, "remove the state of %s", id);
-	/* last: as long as something remains, the record says whose it was */
-	if (unlinkat(dir->fd, STATE_RECORD_FILE, 0) < 0 && errno != ENOENT)
-		return error_errno(err, errno, "remove the record of %s", id);
-	if (unlinkat(store->fd, id, AT_REMOVEDIR) < 0)
-		return error_errno(err, errno, "remove the state directory of %s", id);
-	return 0;
+	for (attempt = 0;; attempt++) {
+		if (remove_files(dir->fd, err) < 0)
+			return error_at(err, "remove the state of %s", id);
+		/* last: as long as something remains, the record says whose it was */
+		if (unlinkat(dir->fd, STATE_RECORD_FILE, 0) < 0 && errno != ENOENT)
+			return error_errno(err, errno, "remove the record of %s", id);
+		if (unlinkat(store->fd, id, AT_REMOVEDIR) == 0)
+			return 0;
+		/* a wait has noted down the end meanwhile, which takes no lock (state_write_exit()) */
+		if ((errno != ENOTEMPTY && errno != EEXIST) || attempt >= REMOVE_ATTEMPTS)
+			return error_errno(err, errno, "remove the state directory of %s", id);
+	}
 }
 
 static int by_name(const void *a, const void *b)

@@ -10,6 +10,7 @@
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
 #include "spec/spec.h"
+#include "verbs/ending.h"
 
 #define LOOKS_MAX 20
 #define LOCK_MS 10000
@@ -78,6 +79,22 @@ int observe_locked(struct verb_context *context, const char *id, struct state_di
 	return state_check_reachable(ret_container->record, context->proc, err);
 }
 
+/* How a container that has stopped came to its end; one that was never made whole had none. */
+static int add_exit(struct verb_context *context, const struct state_dir *dir,
+		    struct verb_container *container, struct error *err)
+{
+	struct state_exit *exit;
+
+	if (container->status != STATE_STOPPED || container->record->status == STATE_CREATING)
+		return 0;
+	exit = arena_alloc(context->arena, sizeof *exit);
+	if (!exit)
+		return error_oom(err);
+	ending_look(context, dir, container->record, exit);
+	container->record->exit = exit;
+	return 0;
+}
+
 /* Looks at a container once. */
 static int look(struct verb_context *context, const char *id,
 		struct verb_container *ret_container, struct error *err)
@@ -101,7 +118,7 @@ static int look(struct verb_context *context, const char *id,
 		error_ignore(err, "what was recorded is still of use");
 	}
 	state_name_owner(ret_container->record, context->arena);
-	return 0;
+	return add_exit(context, &dir, ret_container, err);
 }
 
 /* A directory without a record is about to get its first one, or has just lost it to a delete that now

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "process/attend.h"
 #include "verbs/creation.h"
+#include "verbs/ending.h"
 #include "verbs/verbs.h"
 
 /* The last thing that run does with a container. @r: how it went so far. */
@@ -27,6 +28,30 @@ static int finish(struct verb_context *context, const struct verb_create_options
 	return r;
 }
 
+/* For `state`, which has nobody else to ask. */
+static int note_end(struct verb_context *context, const char *id,
+		    const struct attendance *attendance, int status, struct error *err)
+{
+	struct state_exit exit = { .known = true,
+				   .status = status,
+				   .signal = attendance->ended_by };
+	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
+	struct state_record *record;
+	int r;
+
+	r = state_open_dir(&context->store, id, &dir, err);
+	if (r >= 0)
+		r = state_read(&dir, context->arena, &record, err);
+	if (r == -ENOENT || r == -ENODATA) {
+		error_ignore(err, "somebody has deleted it meanwhile");
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	ending_note(context, &dir, record, &exit);
+	return 0;
+}
+
 static int start_and_attend(struct verb_context *context,
 			    const struct verb_create_options *options, struct created *created,
 			    int *ret_status, struct error *err)
@@ -44,7 +69,10 @@ static int start_and_attend(struct verb_context *context,
 	if (r < 0)
 		return r;
 	timeline_step(options->timeline, "waiting for the program's end");
-	return attend(&attendance, ret_status, err);
+	r = attend(&attendance, ret_status, err);
+	if (r >= 0 && options->keep)
+		r = note_end(context, options->id, &attendance, *ret_status, err);
+	return r;
 }
 
 int verb_run(struct verb_context *context, const struct verb_create_options *options,

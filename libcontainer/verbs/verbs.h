@@ -151,6 +151,12 @@ struct verb_events_sink {
 int verb_events(struct verb_context *context, const char *id, int interval_ms,
 		const struct verb_events_sink *sink, struct error *err) _must_check_;
 
+/* Waits until the container's init has ended, and notes down how (state/state.h). Of a container that has stopped
+ * already, what is known of its end.
+ * @ret_exit: in the context's arena. ENOENT: "container does not exist"; EBUSY: it is being created. */
+int verb_wait(struct verb_context *context, const char *id, struct state_exit *ret_exit,
+	      struct error *err) _must_check_;
+
 /* The options of exec. */
 struct verb_exec_options {
 	const char *id;
