@@ -101,7 +101,7 @@ def test_create(memory, bundle, side, rest):
 
 
 @pytest.mark.parametrize("rest", [False, True], ids=["one", "rest"])
-@pytest.mark.parametrize("verb", ["start", "delete", "state", "kill"])
+@pytest.mark.parametrize("verb", ["start", "delete", "state", "kill", "pause", "update"])
 @promise("issue:7.4")
 def test_verbs(memory, verb, rest):
     """What could not be done can be repeated."""
