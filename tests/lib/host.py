@@ -137,32 +137,57 @@ class Host:
         tops |= {view.cgroup2() for view in self.views.values() if view.cgroup2()}
         found = set()
         for top in tops:
-            for path, _, _ in os.walk(top):
-                if any(part.startswith(self.token + "-") or part == self.token
-                       for part in path[len(top):].split("/")):
-                    found.add(path)
+            self._walk_cgroups(top, False, found)
         return found
+
+    def _walk_cgroups(self, path, ours, found):
+        """Adds what is ours at and below a directory. Most have none below, which the number of links tells
+        without reading their many files."""
+        ours = ours or os.path.basename(path) == self.token or \
+            os.path.basename(path).startswith(self.token + "-")
+        if ours:
+            found.add(path)
+        try:
+            if os.stat(path).st_nlink > 2:
+                for entry in os.scandir(path):
+                    if entry.is_dir(follow_symlinks=False):
+                        self._walk_cgroups(entry.path, ours, found)
+        except OSError:
+            pass  # it is going just now
 
     def children(self):
         """Live children of ours but the views' holders; {pid: command line}. Zombies are reaped."""
         found = {}
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit() or int(entry) in self.holders:
-                continue
+        for pid in self._child_numbers() - self.holders:
             try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
                     state, parent = file.read().rsplit(")", 1)[1].split()[:2]
                 if int(parent) != os.getpid():
                     continue
                 if state in "ZX":
-                    os.waitpid(int(entry), os.WNOHANG)
+                    os.waitpid(pid, os.WNOHANG)
                     continue
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
                     command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-                found[int(entry)] = command or "(no command line)"
+                found[pid] = command or "(no command line)"
             except (FileNotFoundError, ProcessLookupError, ChildProcessError):
                 continue
         return found
+
+    @staticmethod
+    def _child_numbers():
+        """Processes among which our children are: all, where the kernel has no list of them."""
+        numbers = set()
+        for task in os.listdir("/proc/self/task"):
+            try:
+                with open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
+                    numbers |= {int(x) for x in file.read().split()}
+            except FileNotFoundError:
+                if str(os.getpid()) == task:
+                    return {int(x) for x in os.listdir("/proc") if x.isdigit()}
+            except ProcessLookupError:
+                pass
+        return numbers
 
     def snapshot(self):
         """What must be the same after a test as before it."""
