@@ -68,7 +68,7 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 		{ "root", 0, OPTION_TEXT, &globals->root, "DIR",
 		  "where the state of containers is (default: /run/tare)" },
 		{ "systemd-cgroup", 0, OPTION_FLAG, &globals->systemd_cgroup, NULL,
-		  "make cgroups through systemd (not supported yet)" },
+		  "the same as --cgroup-manager=systemd" },
 		{ "cgroup-manager", 0, OPTION_TEXT, &globals->cgroup_manager,
 		  "cgroupfs|systemd|disabled", "who makes cgroups (default: cgroupfs)" },
 		{ "rootless", 0, OPTION_TEXT, &globals->rootless, "true|false|auto",

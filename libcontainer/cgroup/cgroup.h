@@ -1,4 +1,4 @@
-/* The container's cgroup, by the cgroupfs driver on the cgroup2 hierarchy, wherever that is mounted
+/* The container's cgroup on the cgroup2 hierarchy, wherever that is mounted
  * (found in mountinfo; on a hybrid host below /sys/fs/cgroup/unified). Limits and the device filter are
  * in force before the container is cloned into it: nothing is ever migrated. */
 #pragma once
@@ -31,7 +31,10 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 		  const char **ret_path, struct error *err) _must_check_;
 
 /* Makes the cgroup at @path (from cgroup_locate(); NULL gives an empty handle), enabling only the
- * controllers that are needed and missing on the way down, and writes the limits. On failure nothing that it made remains. A frozen or non-empty existing cgroup is refused.
+ * controllers that are needed and missing on the way down, and writes the limits. On failure nothing that it
+ * made remains. A frozen or non-empty existing cgroup is refused.
+ * With PLAN_CGROUP_SYSTEMD it is the cgroup of a scope that is there already (unit_await()), with the
+ * placeholder in it, and the caller removes it.
  * Errors: a missing controller is ENOTSUP and says which and why (bound to a v1 hierarchy, not enabled
  * by the parent). */
 int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
@@ -81,6 +84,9 @@ void cgroup_remove_above(const char *path, unsigned count);
 
 /* How many directories at the end of @path are not there. */
 unsigned cgroup_count_missing(const char *path);
+
+/* The first half of that: kills every process in it and below, and waits until they have ended. */
+int cgroup_kill_all(const char *path, struct error *err) _must_check_;
 
 /* Sends @signal to every process in the cgroup and below; SIGKILL by cgroup.kill. */
 int cgroup_signal(const char *path, int signal, struct error *err) _must_check_;

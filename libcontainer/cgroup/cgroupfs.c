@@ -182,9 +182,9 @@ static int descend(struct making *making, const char *path,
 int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgroup *ret_cgroup,
 		  struct error *err)
 {
-	_cleanup_(cleanup_making) struct making making = { .dir = -1 };
+	bool of_unit = plan->manager == PLAN_CGROUP_SYSTEMD, created;
+	_cleanup_(cleanup_making) struct making making = { .dir = -1, .only_reach = of_unit };
 	struct controllers controllers;
-	bool created;
 	int r;
 
 	*ret_cgroup = CGROUP_INIT;
@@ -194,7 +194,7 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	r = descend(&making, path, &controllers, err);
 	if (r < 0)
 		return r;
-	created = making.n_made > 0;
+	created = making.n_made > 0 || of_unit;
 	if (!created) {
 		r = cgroup_check_fit(making.dir, err);
 		if (r < 0)

@@ -172,6 +172,20 @@ static int remove_below(int top, int64_t deadline, struct error *err)
 	}
 }
 
+int cgroup_kill_all(const char *path, struct error *err)
+{
+	_cleanup_fd_ int dir = -1;
+	int r;
+
+	if (!path)
+		return 0;
+	dir = open_path(path, err);
+	if (dir < 0)
+		return is_gone(dir) ? 0 : dir;
+	r = empty(dir, now_ms() + DEADLINE_MS, err);
+	return r < 0 ? error_at(err, "empty cgroup %s", path) : 0;
+}
+
 int cgroup_destroy(const char *path, bool remove, struct error *err)
 {
 	int64_t deadline = now_ms() + DEADLINE_MS;

@@ -134,7 +134,8 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 	int r;
 
 	*ret_path = NULL;
-	if (plan->manager == PLAN_CGROUP_DISABLED)
+	/* where systemd puts a scope is seen when it is there (unit_await()) */
+	if (plan->manager != PLAN_CGROUP_CGROUPFS)
 		return 0;
 	r = find(plan, proc, arena, ret_path, err);
 	if (r >= 0)

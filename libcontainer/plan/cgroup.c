@@ -8,6 +8,7 @@
 #include "base/trace.h"
 #include "kernel/uapi.h"
 #include "plan/cgroup.h"
+#include "plan/unit.h"
 
 /* Spec 188: the container expects to manage its own cgroup. */
 static bool mounts_writable_cgroup(const struct plan_builder *b)
@@ -77,6 +78,11 @@ int plan_cgroup(const struct plan_builder *b, struct error *err)
 		trace_debug(
 			"linux.resources.devices: a caller without privileges cannot filter "
 			"devices");
+	}
+	if (cgroup->manager == PLAN_CGROUP_SYSTEMD) {
+		r = plan_unit(b, cgroup, err);
+		if (r < 0)
+			return r;
 	}
 	cgroup->required = cgroup->n_writes + cgroup->n_late_writes > 0 || cgroup->path ||
 			   cgroup->filter_devices;

@@ -1,21 +1,12 @@
-/* What a plan is refused for before it is made: properties whose mechanism is missing ("not supported
- * yet: linux.X", never silence), and contradictions between config.json and the caller's options.
- * What config.json contradicts on its own was refused by spec_load() already. */
+/* What a plan is refused for before it is made: contradictions between config.json and the caller's options.
+ * What config.json contradicts on its own was refused by spec_load() already. The texts are those that
+ * callers know. */
 #include <errno.h>
 
 #include "plan/build.h"
 
 #define SCHEDULER_DEADLINE 6 /* SCHED_DEADLINE */
 #define SCHEDULER_RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK */
-
-#define not_yet(err, what) error_set((err), ENOTSUP, "not supported yet: %s", (what))
-
-static int check_supported(const struct plan_builder *b, struct error *err)
-{
-	if (b->options->cgroup_manager == PLAN_CGROUP_SYSTEMD)
-		return not_yet(err, "the systemd cgroup manager (--systemd-cgroup)");
-	return 0;
-}
 
 /* The texts are the ones that callers know (contract 14), with this program's name in them. */
 static int check_terminal(const struct plan_builder *b, struct error *err)
@@ -95,9 +86,7 @@ int plan_check(const struct plan_builder *b, struct error *err)
 {
 	int r;
 
-	r = check_supported(b, err);
-	if (r >= 0)
-		r = check_terminal(b, err);
+	r = check_terminal(b, err);
 	if (r >= 0)
 		r = check_mount_namespace(b, err);
 	if (r >= 0)

@@ -18,7 +18,7 @@
 
 enum plan_cgroup_manager {
 	PLAN_CGROUP_CGROUPFS,
-	PLAN_CGROUP_SYSTEMD, /* refused by plan_build() until it is built */
+	PLAN_CGROUP_SYSTEMD, /* a transient scope of systemd's; the limits in the files as well */
 	PLAN_CGROUP_DISABLED, /* no cgroup is made, the container stays in the caller's */
 };
 
@@ -251,8 +251,36 @@ struct plan_device_rule {
 #define PLAN_ACCESS_WRITE 2
 #define PLAN_ACCESS_MKNOD 4
 
+/* A value that D-Bus can carry, as a list of words, each a type letter and what belongs to it:
+ *   "b0" "b1" "y255" "n-1" "q1" "i-1" "u1" "x-1" "t1" "d1.5" "sTEXT" "oPATH" "gSIGNATURE"
+ *   "aELEMENT" ... "]"   "(MEMBERS" ... ")"   "{KEYVALUE" ... "}"   "vSIGNATURE" ... ">" */
+struct gvariant {
+	const char *signature;
+	size_t n_words;
+	const char *const *words;
+};
+
+struct plan_unit_property {
+	const char *name; /* as on the bus (org.freedesktop.systemd1(5)) */
+	struct gvariant value;
+	const char *where; /* the place in config.json; NULL: set by the runtime */
+	bool optional; /* an older systemd that does not know it can do without */
+	bool late; /* when the init is born: a limit that would forbid its birth */
+};
+
+/* The container as a transient unit of systemd. */
+struct plan_unit {
+	const char *name; /* "prefix-name.scope" */
+	const char *slice; /* "a-b.slice" */
+	const char *path; /* where its cgroup will be: "/a.slice/a-b.slice/prefix-name.scope" */
+	bool user; /* of the user's manager, below whose own cgroup @path is then; else of PID 1 */
+	size_t n_properties;
+	const struct plan_unit_property *properties;
+};
+
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
+	const struct plan_unit *unit; /* with PLAN_CGROUP_SYSTEMD, else NULL */
 	/* linux.cgroupsPath: absolute below the hierarchy's root, or relative; NULL: the default, which the
 	 * cgroup layer derives from the caller's own cgroup and the id. */
 	const char *path;
@@ -301,6 +329,11 @@ struct plan_rdt {
 	const char *const *lines; /* for the schemata file, one after the other */
 	bool monitoring; /* a monitoring group of its own */
 };
+
+/* For an update: the properties that say the same as the writes of @cgroup. Fills the properties of @ret_unit
+ * alone. */
+int plan_unit_limits(const struct plan_cgroup *cgroup, struct arena *arena,
+		     struct plan_unit *ret_unit, struct error *err) _must_check_;
 
 /* ---- the process ---- */
 
@@ -380,7 +413,7 @@ struct plan {
 
 /* Builds the plan.
  * @spec, @caps, @options: borrowed for the plan's life. @arena: receives everything.
- * Errors: EINVAL for a contradiction, ENOTSUP "not supported yet: linux.X" for what has no mechanism. */
+ * Errors: EINVAL for a contradiction. */
 int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 	       const struct plan_options *options, struct arena *arena,
 	       const struct plan **ret_plan, struct error *err) _must_check_;

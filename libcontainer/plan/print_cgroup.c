@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "plan/print.h"
+#include "plan/unit.h"
 
 static void print_writes(const char *key, size_t n, const struct plan_cgroup_write *writes,
 			 struct json_writer *writer)
@@ -53,6 +54,10 @@ void plan_print_cgroup(const struct plan_cgroup *cgroup, struct json_writer *wri
 
 	json_object_begin(writer);
 	plan_print_text(writer, "path", cgroup->path);
+	if (cgroup->unit) {
+		json_key(writer, "unit");
+		plan_print_unit(cgroup->unit, writer);
+	}
 	json_key_bool(writer, "required", cgroup->required);
 	print_writes("writes", cgroup->n_writes, cgroup->writes, writer);
 	print_writes("lateWrites", cgroup->n_late_writes, cgroup->late_writes, writer);

@@ -66,6 +66,10 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	write_identity(writer, "holder", &record->holder);
 	if (record->cgroup)
 		json_key_string(writer, "cgroup", record->cgroup);
+	if (record->unit) {
+		json_key_string(writer, "unit", record->unit);
+		json_key_bool(writer, "unitUser", record->unit_user);
+	}
 	json_key_bool(writer, "cgroupCreated", record->cgroup_created);
 	write_rdt(&record->rdt, writer);
 	if (record->cgroup_above)
@@ -260,6 +264,8 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->init = read_identity(reader, "init");
 	record->holder = read_identity(reader, "holder");
 	record->cgroup = read_text(reader, "cgroup");
+	record->unit = read_text(reader, "unit");
+	record->unit_user = read_bool(reader, "unitUser");
 	record->cgroup_created = read_bool(reader, "cgroupCreated");
 	record->rdt = read_rdt(reader);
 	record->cgroup_above = (unsigned)read_number(reader, "cgroupAbove", UINT32_MAX);

@@ -56,6 +56,9 @@ struct state_record {
 	struct state_identity
 		holder; /* the tare process that is creating or starting it; pid 0: none */
 	const char *cgroup; /* absolute path of its cgroup directory, or NULL */
+	/* The systemd driver: the unit whose cgroup it is, of PID 1 or of the user's manager; else NULL. */
+	const char *unit;
+	bool unit_user;
 	bool cgroup_created; /* tare made the directory, so delete removes it */
 	unsigned
 		cgroup_above; /* and how many right above it, which go as well when they are empty */

@@ -15,6 +15,8 @@
 #include "base/trace.h"
 #include "base/utc.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/unit.h"
+#include "kernel/procfs.h"
 #include "kernel/process.h"
 #include "process/channel.h"
 #include "process/handover.h"
@@ -41,6 +43,7 @@ struct creation {
 	struct cgroup cgroup;
 	const char *cgroup_path;
 	struct resctrl_group rdt; /* what exists of it now */
+	struct unit_session unit;
 	struct seccomp_program filter;
 	struct rootfs_sources sources;
 	struct join_set join;
@@ -68,6 +71,21 @@ static void undo_hooks(struct creation *c, struct error *ignored)
 		error_ignore(ignored, "the creation's own error is the one to report");
 }
 
+/* The scope that was asked for may be there or not: the answer tells. */
+static void undo_unit(struct creation *c, struct error *ignored)
+{
+	const struct plan_unit *unit = c->prepared.plan ? c->prepared.plan->cgroup.unit : NULL;
+
+	if (unit && c->unit.asked &&
+	    unit_await(&c->unit, unit, c->context->proc, c->context->arena, &c->cgroup_path,
+		       ignored) < 0)
+		error_ignore(ignored, "then there is nothing to undo");
+	unit_close(&c->unit);
+	if (unit && c->cgroup_path &&
+	    unit_remove(unit->name, unit->user, c->cgroup_path, false, ignored) < 0)
+		error_ignore(ignored, "undoing a failed create");
+}
+
 /* Undoes what was made, in reverse order (spec:36). An error here is only logged: the one that led here is what
  * the caller has to hear. After a hook has run the container counts as one that lived, so its poststop hooks
  * run as well (spec:25-27). */
@@ -81,6 +99,7 @@ static void creation_undo(struct creation *c)
 	rootfs_sources_close(&c->sources);
 	join_close(&c->join);
 	if (c->committed) {
+		unit_close(&c->unit);
 		netdev_close(&c->devices);
 		cgroup_close(&c->cgroup);
 		state_dir_close(&c->dir);
@@ -93,7 +112,9 @@ static void creation_undo(struct creation *c)
 	timeline_add_init(c->options->timeline, c->created.child.progress,
 			  c->created.child.pid);
 	cgroup_close(&c->cgroup);
-	if (c->cgroup.created && cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
+	undo_unit(c, &ignored);
+	if (!c->record.unit && c->cgroup.created &&
+	    cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
 	else
 		cgroup_remove_above(c->cgroup_path, c->cgroup.above);
@@ -156,6 +177,10 @@ static int begin_record(struct creation *c, struct error *err)
 	};
 	if (!c->record.created)
 		return error_oom(err);
+	if (plan->cgroup.unit) {
+		c->record.unit = plan->cgroup.unit->name;
+		c->record.unit_user = plan->cgroup.unit->user;
+	}
 	/* said before it is made, so that a tare that is killed in between leaves no unknown directory */
 	missing = c->cgroup_path ? cgroup_count_missing(c->cgroup_path) : 0;
 	c->record.cgroup_created = missing > 0;
@@ -200,6 +225,26 @@ static int claim_name(struct creation *c, struct error *err)
 	return state_write(&c->dir, &c->record, err);
 }
 
+/* The driver's helper gets ready while config.json is read. */
+static int open_unit(struct creation *c, struct error *err)
+{
+	int r;
+
+	if (c->context->settings->cgroup_manager != PLAN_CGROUP_SYSTEMD)
+		return 0;
+	r = procfs_in_initial_userns(c->context->proc);
+	if (r < 0)
+		return error_errno(err, -r, "examine the user namespace");
+	return unit_open(geteuid() != 0 || r == 0, &c->unit, err);
+}
+
+static int ask_for_unit(struct creation *c, struct error *err)
+{
+	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
+
+	return unit ? unit_begin(&c->unit, unit, err) : 0;
+}
+
 static int compile_filter(struct creation *c, struct error *err)
 {
 	if (!c->prepared.plan->seccomp)
@@ -211,8 +256,15 @@ static int compile_filter(struct creation *c, struct error *err)
 
 static int make_cgroup(struct creation *c, struct error *err)
 {
+	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
 	int r;
 
+	if (unit) {
+		r = unit_await(&c->unit, unit, c->context->proc, c->context->arena,
+			       &c->cgroup_path, err);
+		if (r < 0)
+			return r;
+	}
 	r = cgroup_create(&c->prepared.plan->cgroup, c->cgroup_path, &c->cgroup, err);
 	if (r < 0)
 		return r;
@@ -277,6 +329,7 @@ static int spawn_child(struct creation *c, struct error *err)
 		error_ignore(err, "it has failed, and its word is the cause");
 	else if (r < 0)
 		return r;
+	unit_release(&c->unit, c->prepared.plan->cgroup.unit);
 	/* from here on only the init can be started through the socket */
 	cleanup_fd(&c->listener);
 	return 0;
@@ -639,6 +692,14 @@ static int commit(struct creation *c, struct error *err)
 
 static int settle(struct creation *c, struct error *err)
 {
+	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
+	int r;
+
+	if (unit) {
+		r = unit_settle(&c->unit, unit, err);
+		if (r < 0)
+			return r;
+	}
 	return cgroup_late_writes(&c->prepared.plan->cgroup, &c->cgroup, err);
 }
 
@@ -649,6 +710,8 @@ static const struct {
 } steps[] = {
 	/* the state directory, its lock, the first record */
 	{ "claiming the name", claim_name },
+	/* the systemd driver: the answer is read when the cgroup is made */
+	{ "asking for the unit", ask_for_unit },
 	{ "compiling the seccomp filter", compile_filter },
 	/* with limits in force, and the device filter where the init makes devices */
 	{ "making the cgroup", make_cgroup },
@@ -690,6 +753,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 		.options = options,
 		.dir = STATE_DIR_INIT,
 		.cgroup = CGROUP_INIT,
+		.unit = UNIT_SESSION_INIT,
 		.sources = ROOTFS_SOURCES_INIT,
 		.join = JOIN_SET_INIT,
 		.devices = NETDEV_SET_INIT,
@@ -701,6 +765,9 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 	int r;
 
 	r = state_check_id(options->id, err);
+	if (r < 0)
+		return r;
+	r = open_unit(&c, err);
 	if (r < 0)
 		return r;
 	r = prepare(context, options, detached, &c.prepared, err);

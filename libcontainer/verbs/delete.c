@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/unit.h"
 #include "kernel/process.h"
 #include "process/hooks.h"
 #include "verbs/hook_files.h"
@@ -43,13 +44,24 @@ static int end_process(struct verb_context *context, const struct state_identity
 	return 0;
 }
 
+/* Kills what is left in the cgroup and removes it. */
 static int destroy_cgroup(const struct state_record *record, struct error *err)
 {
-	int r = cgroup_destroy(record->cgroup, record->cgroup_created, err);
+	bool ask = false;
+	size_t i;
+	int r;
 
-	if (r >= 0)
-		cgroup_remove_above(record->cgroup, record->cgroup_above);
-	return r;
+	if (!record->unit) {
+		r = cgroup_destroy(record->cgroup, record->cgroup_created, err);
+		if (r >= 0)
+			cgroup_remove_above(record->cgroup, record->cgroup_above);
+		return r;
+	}
+	/* what can make systemd keep a unit that has failed */
+	for (i = 0; i < record->n_annotations; i++)
+		ask = ask || strcmp(record->annotations[i].key,
+				    "org.systemd.property.CollectMode") == 0;
+	return unit_remove(record->unit, record->unit_user, record->cgroup, ask, err);
 }
 
 int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
@@ -62,7 +74,7 @@ int verb_clear_remains(struct verb_context *context, const struct state_record *
 		return r;
 	/* The path is written down before the cgroup is made. If it was there before, who is in it need not be
 	 * ours: then only init was. */
-	if (stale->cgroup && stale->cgroup_created)
+	if (stale->unit || (stale->cgroup && stale->cgroup_created))
 		r = destroy_cgroup(stale, err);
 	return r < 0 ? r : resctrl_remove(&stale->rdt, err);
 }

@@ -2,6 +2,7 @@
  * refused as "not supported yet" is false here; a list holds what is recognised, so words of the decoder's own
  * tables are taken from there. */
 #include "base/cleanup.h"
+#include "cgroup/unit.h"
 #include "config.h"
 #include "plan/plan.h"
 #include "seccomp/seccomp.h"
@@ -110,8 +111,8 @@ static void write_cgroup(struct json_writer *writer)
 	json_object_begin(writer);
 	json_key_bool(writer, "v1", false);
 	json_key_bool(writer, "v2", true);
-	json_key_bool(writer, "systemd", false);
-	json_key_bool(writer, "systemdUser", false);
+	json_key_bool(writer, "systemd", unit_supported());
+	json_key_bool(writer, "systemdUser", unit_supported());
 	json_key_bool(writer, "rdma", true);
 	json_object_end(writer);
 }

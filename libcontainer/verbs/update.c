@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/resctrl.h"
+#include "cgroup/unit.h"
 #include "kernel/procfs.h"
 #include "plan/plan.h"
 #include "verbs/observe.h"
@@ -20,6 +21,25 @@ static int check_status(const struct verb_container *container, const char *id,
 	if (container->status == STATE_CREATING)
 		return error_set(err, EBUSY, "container %s is being created", id);
 	return 0;
+}
+
+/* What the kernel has taken is told to systemd, so that it shows it and writes the same when it writes again; it
+ * writes at once, and of processor time whole percents, so the exact value comes after it. */
+static int apply_to_cgroup(struct verb_context *context, const struct state_record *record,
+			   const struct plan_cgroup *cgroup, struct error *err)
+{
+	struct plan_unit unit = { .name = record->unit, .user = record->unit_user };
+	int r;
+
+	r = cgroup_update(cgroup, record->cgroup, err);
+	if (r < 0 || !record->unit)
+		return r;
+	r = plan_unit_limits(cgroup, context->arena, &unit, err);
+	if (r >= 0)
+		r = unit_set(&unit, err);
+	if (r < 0)
+		return error_at(err, "the new limits hold, but systemd does not know of them");
+	return unit.n_properties > 0 ? cgroup_update(cgroup, record->cgroup, err) : 0;
 }
 
 /* The class of service and the cgroup: both, or neither. */
@@ -38,7 +58,7 @@ static int apply(struct verb_context *context, const struct state_record *record
 		return r;
 	if (rdt && cgroup->n_writes == 0 && !cgroup->filter_devices)
 		return 0;
-	r = cgroup_update(cgroup, record->cgroup, err);
+	r = apply_to_cgroup(context, record, cgroup, err);
 	if (r < 0 && rdt)
 		resctrl_restore(&record->rdt, before);
 	return r;

@@ -479,7 +479,7 @@ def test_duplicate_name(sleeper):
 def test_what_is_not_supported_says_so(runtime):
     container = runtime.container(["/bin/true"])
     container.write()
-    for words, globals_ in ((["create"], ["--systemd-cgroup"]), (["create"], ["--rootless=true"])):
+    for words, globals_ in ((["create"], ["--rootless=true"]),):
         result = runtime.call(*words, "--bundle", container.bundle, container.id, globals_=globals_)
         assert result.rc == 1 and "not supported yet" in result.err
 

@@ -1,0 +1,290 @@
+/* A container's scope. The helper is started while config.json is still read, the request leaves as soon as
+ * the name is claimed, and everything that needs no cgroup is done while systemd works. Facts of systemd: a scope needs a
+ * process when it starts, and ends by itself, with its cgroup, when it is empty (systemd.scope(5)); so the
+ * placeholder, which dies with tare, leaves no scope behind whenever tare is killed, and deleting a container takes
+ * no word with systemd: its cgroup is emptied, and its vanishing is waited for. At that moment the manager has
+ * also forgotten the unit: it collects garbage before it reads its next message. */
+#include "cgroup/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/trace.h"
+#include "cgroup/cgroup.h"
+#include "cgroup/hierarchy.h"
+#include "cgroup/unit_helper.h"
+#include "kernel/process.h"
+#include "kernel/uapi.h"
+
+/* How long an empty scope may take to vanish before systemd is asked to stop it. */
+#define VANISH_MS 5000
+
+bool unit_supported(void)
+{
+	return true;
+}
+
+int unit_open(bool user, struct unit_session *ret_session, struct error *err)
+{
+	*ret_session = UNIT_SESSION_INIT;
+	return unit_helper_start(user, &ret_session->socket, &ret_session->helper, err);
+}
+
+static void __attribute__((noreturn)) stand(pid_t parent)
+{
+	sigset_t all;
+
+	/* a signal to the caller's process group is not for it */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	prctl(PR_SET_NAME, "tare:scope");
+	if (process_close_from(0) < 0)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static int spawn_placeholder(struct unit_session *session, struct error *err)
+{
+	pid_t parent = getpid(), pid;
+
+	pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &session->placeholder);
+	if (pid < 0)
+		return error_errno(err, -pid, "clone the scope's placeholder");
+	if (pid == 0)
+		stand(parent);
+	session->placeholder_pid = pid;
+	return 0;
+}
+
+static void add_property(struct unit_message *message,
+			 const struct plan_unit_property *property)
+{
+	size_t i;
+
+	unit_message_add(message, property->optional ? '?' : '+', property->name);
+	unit_message_add(message, 0, property->value.signature);
+	for (i = 0; i < property->value.n_words; i++)
+		unit_message_add(message, 0, property->value.words[i]);
+	unit_message_add(message, 0, "");
+}
+
+/* @late: those for after the birth of the init, else the others. Returns how many there were. */
+static size_t add_properties(struct unit_message *message, const struct plan_unit *unit,
+			     bool late)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < unit->n_properties; i++) {
+		if (unit->properties[i].late != late)
+			continue;
+		count++;
+		if (message)
+			add_property(message, &unit->properties[i]);
+	}
+	return count;
+}
+
+static void add_placeholder(struct unit_message *message, pid_t pid)
+{
+	char word[16];
+
+	snprintf(word, sizeof word, "u%d", (int)pid);
+	unit_message_add(message, 0, "+PIDs");
+	unit_message_add(message, 0, "au");
+	unit_message_add(message, 0, "au");
+	unit_message_add(message, 0, word);
+	unit_message_add(message, 0, "]");
+	unit_message_add(message, 0, "");
+}
+
+int unit_begin(struct unit_session *session, const struct plan_unit *unit, struct error *err)
+{
+	_cleanup_unit_message_ struct unit_message message = { 0 };
+	int r;
+
+	r = spawn_placeholder(session, err);
+	if (r < 0)
+		return r;
+	unit_message_add(&message, 0, "start");
+	unit_message_add(&message, 0, unit->name);
+	add_properties(&message, unit, false);
+	add_placeholder(&message, session->placeholder_pid);
+	r = unit_helper_send(session->socket, &message, err);
+	if (r < 0)
+		return r;
+	session->asked = true;
+	return 0;
+}
+
+/* Where systemd has put the placeholder. */
+static int find_scope(const struct unit_session *session, const struct plan_unit *unit,
+		      int proc, struct arena *arena, const char **ret_path, struct error *err)
+{
+	struct cgroup_hierarchy hierarchy;
+	const char *name;
+	int r;
+
+	r = cgroup_find_hierarchy_of(proc, session->placeholder_pid, arena, &hierarchy, err);
+	if (r < 0)
+		return r;
+	name = strrchr(hierarchy.own, '/');
+	/* systemd puts "_" in front of names that the kernel could take for files of its own */
+	if (name && name[1] == '_' && unit->name[0] != '_')
+		name++;
+	if (!name || strcmp(name + 1, unit->name) != 0)
+		return error_set(err, EIO, "the placeholder is in cgroup %s instead",
+				 hierarchy.own);
+	*ret_path = arena_printf(arena, "%s%s", hierarchy.mount_point, hierarchy.own);
+	return *ret_path ? 0 : error_oom(err);
+}
+
+int unit_await(struct unit_session *session, const struct plan_unit *unit, int proc,
+	       struct arena *arena, const char **ret_path, struct error *err)
+{
+	int r;
+
+	session->asked = false;
+	r = unit_helper_receive(session->socket, session->helper, err);
+	if (r >= 0)
+		r = find_scope(session, unit, proc, arena, ret_path, err);
+	return r < 0 ? error_at(err, "unable to start unit \"%s\"", unit->name) : 0;
+}
+
+static void end(int pidfd)
+{
+	if (pidfd >= 0 && process_pidfd_signal(pidfd, SIGKILL) < 0)
+		trace_debug("a process of the unit's making is gone already");
+}
+
+static void reap(int *pidfd)
+{
+	int status;
+
+	if (*pidfd >= 0 && process_wait(*pidfd, &status) < 0)
+		trace_debug("a process of the unit's making was reaped already");
+	cleanup_fd(pidfd);
+}
+
+void unit_release(struct unit_session *session, const struct plan_unit *unit)
+{
+	end(session->placeholder);
+	if (unit && add_properties(NULL, unit, true) == 0)
+		end(session->helper);
+}
+
+/* A request that is answered before anything else is done. */
+static int ask(struct unit_session *session, const struct unit_message *message,
+	       struct error *err)
+{
+	int r = unit_helper_send(session->socket, message, err);
+
+	return r < 0 ? r : unit_helper_receive(session->socket, session->helper, err);
+}
+
+int unit_settle(struct unit_session *session, const struct plan_unit *unit, struct error *err)
+{
+	_cleanup_unit_message_ struct unit_message message = { 0 };
+	int r = 0;
+
+	reap(&session->placeholder);
+	unit_message_add(&message, 0, "set");
+	unit_message_add(&message, 0, unit->name);
+	if (add_properties(&message, unit, true) > 0)
+		r = ask(session, &message, err);
+	unit_close(session);
+	return r < 0 ? error_at(err, "unable to change unit \"%s\"", unit->name) : 0;
+}
+
+void unit_close(struct unit_session *session)
+{
+	struct error ignored = ERROR_INIT;
+
+	if (session->asked &&
+	    unit_helper_receive(session->socket, session->helper, &ignored) < 0)
+		error_ignore(&ignored, "there is no scope then");
+	session->asked = false;
+	end(session->placeholder);
+	end(session->helper);
+	cleanup_fd(&session->socket);
+	reap(&session->placeholder);
+	reap(&session->helper);
+}
+
+int unit_set(const struct plan_unit *unit, struct error *err)
+{
+	_cleanup_unit_session_ struct unit_session session = UNIT_SESSION_INIT;
+	_cleanup_unit_message_ struct unit_message message = { 0 };
+	int r;
+
+	unit_message_add(&message, 0, "set");
+	unit_message_add(&message, 0, unit->name);
+	if (add_properties(&message, unit, false) == 0)
+		return 0;
+	r = unit_open(unit->user, &session, err);
+	if (r >= 0)
+		r = ask(&session, &message, err);
+	return r < 0 ? error_at(err, "unable to change unit \"%s\"", unit->name) : 0;
+}
+
+static int stop(const char *name, bool user, struct error *err)
+{
+	_cleanup_unit_session_ struct unit_session session = UNIT_SESSION_INIT;
+	_cleanup_unit_message_ struct unit_message message = { 0 };
+	int r;
+
+	unit_message_add(&message, 0, "stop");
+	unit_message_add(&message, 0, name);
+	r = unit_open(user, &session, err);
+	if (r >= 0)
+		r = ask(&session, &message, err);
+	return r < 0 ? error_at(err, "unable to stop unit \"%s\"", name) : 0;
+}
+
+/* Waits until the directory is removed. Returns whether it is. */
+static bool vanishes(const char *path)
+{
+	struct pollfd poller = { .events = POLLIN };
+	_cleanup_fd_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (watch < 0 || inotify_add_watch(watch, path, IN_DELETE_SELF | IN_ONLYDIR) < 0)
+		return access(path, F_OK) < 0 && errno == ENOENT;
+	poller.fd = watch;
+	while (poll(&poller, 1, VANISH_MS) < 0 && errno == EINTR)
+		;
+	return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+int unit_remove(const char *name, bool user, const char *path, bool ask_in_any_case,
+		struct error *err)
+{
+	bool gone;
+	int r;
+
+	r = cgroup_kill_all(path, err);
+	if (r < 0)
+		return r;
+	gone = path && vanishes(path);
+	if (gone && !ask_in_any_case)
+		return 0;
+	r = stop(name, user, err);
+	if (r < 0 && (gone || !path)) {
+		/* without its processes it cannot be anything but a failed one, if at all */
+		trace_warning("%s", err->text);
+		error_ignore(err, "the scope itself is gone");
+		return 0;
+	}
+	/* a unit that systemd has lost sight of */
+	return r < 0 ? r : cgroup_destroy(path, true, err);
+}
