@@ -292,6 +292,13 @@ static int open_sources(struct creation *c, struct error *err)
 	r = join_open(&c->prepared.plan->namespaces, &c->join, err);
 	if (r < 0)
 		return r;
+	/* of a joined user namespace before anyone attaches them; of a new one by map_ids() */
+	if (c->join.fds[SPEC_NAMESPACE_USER] >= 0) {
+		r = rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources,
+					 c->join.fds[SPEC_NAMESPACE_USER], err);
+		if (r < 0)
+			return r;
+	}
 	if (c->prepared.plan->hooks) {
 		r = hook_files_open(&c->record, &c->streams, err);
 		if (r < 0)
@@ -368,11 +375,11 @@ static int map_ids(struct creation *c, struct error *err)
 	r = spawn_settle(&c->prepared.plan->process, &c->created.child, c->context->proc, err);
 	if (r < 0)
 		return r;
-	if (plan->new_userns) {
-		userns = open_userns(c, err);
-		if (userns < 0)
-			return userns;
-	}
+	if (!plan->new_userns)
+		return 0;
+	userns = open_userns(c, err);
+	if (userns < 0)
+		return userns;
 	return rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
 }
 

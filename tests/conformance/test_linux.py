@@ -303,6 +303,84 @@ def test_mapped_mounts(runtime):
     assert result.rc == 1 and "mounts[" in result.err  # no mapping and no user namespace
 
 
+@pytest.fixture
+def joined_user_namespace(host):
+    """The path of a user namespace with 65536 ids from 100000 on."""
+    with subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; exec sleep infinity"],
+                          stdout=subprocess.PIPE) as holder:
+        host.holders.add(holder.pid)
+        holder.stdout.readline()
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{holder.pid}/{name}", "w", encoding="ascii") as file:
+                file.write("0 100000 65536\n")
+        yield f"/proc/{holder.pid}/ns/user"
+        holder.kill()
+        holder.wait()
+        host.holders.discard(holder.pid)
+
+
+@promise("spec:93", "spec:91", "spec:92", "spec:150")
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("options", [["bind", "idmap"], ["rbind", "ridmap"]])
+def test_mounts_mapped_as_the_container(runtime, joined_user_namespace, joined, options):
+    """The implied mapping, of a new user namespace and of one that is joined."""
+    container = runtime.container(["/bin/stat", "-c", "%u:%g", "/mnt/file"])
+    source = f"{runtime.directory}/source"
+    os.mkdir(source)
+    with open(f"{source}/file", "w", encoding="ascii"):
+        pass
+    os.chown(f"{source}/file", 5, 6)
+    container.config["mounts"].append({"destination": "/mnt", "source": source, "type": "bind",
+                                       "options": options})
+    user_namespace(container.config)
+    if joined:
+        container.config["linux"]["namespaces"][-1]["path"] = joined_user_namespace
+    container.chown(100000)
+    result = container.run()
+    assert (result.rc, result.out) == (0, "5:6\n"), result
+    assert os.stat(f"{source}/file").st_uid == 5
+
+
+@promise("spec:150", "spec:153")
+@pytest.mark.parametrize("kind", ["inherited", "joined"])
+def test_mount_namespaces_that_are_not_its_own(runtime, host, kind):
+    """The program has its root; what would change the tree of others is refused and named."""
+    with subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c",
+                           "echo; exec sleep infinity"], stdout=subprocess.PIPE) as holder:
+        try:
+            host.holders.add(holder.pid)
+            holder.stdout.readline()
+            container = runtime.container(["/bin/sh", "-c", "ls -d /bin/busybox; ls /proc | wc -l"])
+            config = container.config
+            config["mounts"], config["root"]["readonly"] = [], False
+            del config["linux"]["maskedPaths"], config["linux"]["readonlyPaths"]
+            namespaces = [n for n in config["linux"]["namespaces"] if n["type"] != "mount"]
+            if kind == "joined":
+                namespaces.append({"type": "mount", "path": f"/proc/{holder.pid}/ns/mnt"})
+            config["linux"]["namespaces"] = namespaces
+            with open(f"/proc/{holder.pid}/mountinfo", encoding="utf-8") as file:
+                before = file.read()
+            assert container.run() == (0, "/bin/busybox\n0\n", "")
+            for name, value in (("mounts", [{"destination": "/mnt", "type": "tmpfs", "source": "x"}]),
+                                ("root.readonly", True), ("linux.maskedPaths", ["/bin"]),
+                                ("linux.rootfsPropagation", "private")):
+                changed = json.loads(json.dumps(config))
+                top, _, member = name.partition(".")
+                if member:
+                    changed[top][member] = value
+                else:
+                    changed[top] = value
+                container.config = changed
+                result = container.run()
+                assert result.rc == 1 and f"{name}: needs a new mount namespace" in result.err
+            with open(f"/proc/{holder.pid}/mountinfo", encoding="utf-8") as file:
+                assert file.read() == before
+        finally:
+            holder.kill()
+            holder.wait()
+            host.holders.discard(holder.pid)
+
+
 @promise("spec:101", "spec:102", "spec:166")
 def test_terminal(runtime):
     """Without one there is no console and its size is ignored; with one the three streams are it."""
