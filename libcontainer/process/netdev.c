@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -239,6 +240,21 @@ static int move_all(const struct plan *plan, int target, struct netdev_set *set,
 			return error_at(err, "linux.netDevices.%s", devices[i].plan->host_name);
 	}
 	return 0;
+}
+
+int netdev_open_namespace(const struct plan_namespaces *plan, const struct join_set *join,
+			  const struct child *child, int proc)
+{
+	char path[64];
+	int fd;
+
+	if (plan->of[SPEC_NAMESPACE_NETWORK].mode == PLAN_NS_JOIN)
+		fd = fcntl(join->fds[SPEC_NAMESPACE_NETWORK], F_DUPFD_CLOEXEC, 3);
+	else {
+		snprintf(path, sizeof path, "%d/ns/net", (int)child->pid);
+		fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	}
+	return fd < 0 ? -errno : fd;
 }
 
 int netdev_move(const struct plan *plan, int proc, int take_target, struct arena *arena,

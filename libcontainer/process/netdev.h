@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "plan/plan.h"
+#include "process/join.h"
+#include "process/spawn.h"
 
 struct netdev;
 
@@ -20,6 +22,11 @@ struct netdev_set {
 	{                                           \
 		.here = -1, .there = -1, .home = -1 \
 	}
+
+/* Opens the container's network namespace: as the child joins it, or the child's own.
+ * Returns a descriptor or -errno. */
+int netdev_open_namespace(const struct plan_namespaces *plan, const struct join_set *join,
+			  const struct child *child, int proc) _must_check_;
 
 /* Moves the plan's devices, each with its permanent global addresses, under its new name, and sets it up
  * (spec:168-173). All that can be checked beforehand is checked for all of them before the first one moves.

@@ -383,29 +383,14 @@ static int map_ids(struct creation *c, struct error *err)
 	return rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
 }
 
-/* The container's network namespace: as the child joins it, or the child's own. */
-static int open_netns(const struct creation *c)
-{
-	const struct plan_namespaces *plan = &c->prepared.plan->namespaces;
-	char path[64];
-	int fd;
-
-	if (plan->of[SPEC_NAMESPACE_NETWORK].mode == PLAN_NS_JOIN)
-		fd = fcntl(c->join.fds[SPEC_NAMESPACE_NETWORK], F_DUPFD_CLOEXEC, 3);
-	else {
-		snprintf(path, sizeof path, "%d/ns/net", (int)c->created.child.pid);
-		fd = openat(c->context->proc, path, O_RDONLY | O_CLOEXEC);
-	}
-	return fd < 0 ? -errno : fd;
-}
-
 static int move_devices(struct creation *c, struct error *err)
 {
 	const struct plan *plan = c->prepared.plan;
 	int target, r = 0;
 
 	if (plan->n_net_devices > 0) {
-		target = open_netns(c);
+		target = netdev_open_namespace(&plan->namespaces, &c->join, &c->created.child,
+					       c->context->proc);
 		if (target < 0 && process_wait_end(c->created.child.pidfd, 0) == 0)
 			return 0; /* it has failed, and its word is the cause */
 		if (target < 0)
