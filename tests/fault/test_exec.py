@@ -86,7 +86,7 @@ class Adding:
             if result.rc:
                 self.problems.append(f"{case}: a pid file of what failed: {result}")
         try:
-            eventually(lambda: read_text(self.procs).split() == [str(self.container.pid)], 2)
+            eventually(lambda: read_text(self.procs).split() == [str(self.container.pid)], 20)
         except AssertionError:
             self.problems.append(f"{case}: left in the cgroup: {read_text(self.procs).split()}")
         left = [name for name in os.listdir(self.container.bundle) if name.startswith(".exec.pid")]
