@@ -6,26 +6,50 @@ import time
 import cgroups
 import pytest
 
-from tare import SCALE, promise
+from tare import SCALE, promise, read_text
 
 KIB = 1 << 10
 
 
-def small(runtime, limit):
-    """A container of one static program that does nothing, within a memory limit."""
-    cgroups.need_controllers(runtime, "memory")
-    container = runtime.container(["/bin/noop"])
-    source = f"{container.bundle}/noop.c"
+NOTHING = "int main(void) { return 0; }\n"
+MANY = r"""
+#include <stdio.h>
+#include <unistd.h>
+int main(void)
+{
+	for (int i = 0; i < 1000; i++)
+		if (fork() == 0)
+			for (;;)
+				pause();
+	puts("started");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+"""
+
+
+def program(runtime, text):
+    """A container of one static program."""
+    container = runtime.container(["/bin/program"])
+    source = f"{container.bundle}/program.c"
     with open(source, "w", encoding="ascii") as file:
-        file.write("int main(void) { return 0; }\n")
-    subprocess.run(["gcc", "-O1", "-static", "-o", f"{container.rootfs}/bin/noop", source], check=True)
+        file.write(text)
+    subprocess.run(["gcc", "-O1", "-static", "-o", f"{container.rootfs}/bin/program", source], check=True)
+    return container
+
+
+def small(runtime, limit):
+    """A container of a program that does nothing, within a memory limit."""
+    cgroups.need_controllers(runtime, "memory")
+    container = program(runtime, NOTHING)
     container.config["linux"]["cgroupsPath"] = f"/{container.id}/above/it"
     container.config["linux"]["resources"]["memory"] = {"limit": limit, "swap": limit}
     return container
 
 
 @promise("spec:36", "contract:14")
-@pytest.mark.parametrize("limit", [4, 64, 100, 128])
+@pytest.mark.parametrize("limit", [4, 32])
 def test_a_limit_too_small_for_init(runtime, limit):
     """The message says who killed it, during what and with which limit; the fixtures see that nothing is left, the
     cgroups above it neither."""
@@ -46,12 +70,19 @@ def test_half_a_mebibyte_is_enough(runtime):
         assert result.rc == 0, result
 
 
+def alive(pid):
+    """Whether a process runs still: a zombie, which its new parent has not reaped yet, does not."""
+    try:
+        return read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @promise("contract:7.7")
 def test_delete_of_a_thousand_processes(runtime):
-    """In cgroups below cgroups, sleeping and stopped: delete returns when all of it is gone."""
+    """In cgroups below cgroups: delete returns when all of it is gone."""
     cgroups.need_controllers(runtime, "pids")
-    container = runtime.container(["/bin/sh", "-c", "i=0; while [ $i -lt 1000 ]; do sleep 1000 & i=$((i+1)); done; "
-                                                    "echo started; wait"])
+    container = program(runtime, MANY)
     container.config["linux"]["namespaces"].remove({"type": "pid"})
     container.create().start()
     cgroups.wait_for_output(container, "started", seconds=90)
@@ -65,11 +96,11 @@ def test_delete_of_a_thousand_processes(runtime):
         processes = [int(line) for line in file]
     assert len(processes) >= 1001
     for number, place in enumerate((inner, os.path.dirname(inner), f"{top}/1")):
-        for pid in processes[100 + 100 * number:200 + 100 * number]:
+        for pid in processes[100 + 20 * number:120 + 20 * number]:
             with open(f"{place}/cgroup.procs", "w", encoding="ascii") as file:
                 file.write(str(pid))
     began = time.monotonic()
     container.delete("--force")
     print(f"deleted in {time.monotonic() - began:.3f} s")
     assert not os.path.exists(top)
-    assert not any(os.path.exists(f"/proc/{pid}/ns/pid") for pid in processes[1:])
+    assert not any(alive(pid) for pid in processes)
