@@ -39,6 +39,22 @@ def pytest_addoption(parser):
     parser.addoption("--promises", action="store_true", help="list promises and their tests")
 
 
+def sample(items):
+    """Of the many cases of one test those that are run when tare.SCALE is not 1: 2, and of the rest one in so
+    many, spread over all. Tests that are marked every_case, and those of tests/cgroup, have all."""
+    cases = {}
+    for item in items:
+        cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+    chosen = set()
+    for test, group in cases.items():
+        count = len(group)
+        if tare.SCALE > 1 and count > 2 and not group[0].get_closest_marker("every_case") \
+                and not test.startswith("cgroup/"):
+            count = 2 + (count - 2) // tare.SCALE
+        chosen |= {group[number * (len(group) - 1) // max(count - 1, 1)] for number in range(count)}
+    return [item for item in items if item in chosen]
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
         for marker in item.iter_markers("promise"):
@@ -57,6 +73,9 @@ def pytest_collection_modifyitems(config, items):
         wanted = {"unprivileged_runtime", "caller_runtime"}
         config.hook.pytest_deselected(items=[x for x in items if not wanted & set(x.fixturenames)])
         items[:] = [x for x in items if wanted & set(x.fixturenames)]
+    chosen = sample(items)
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    items[:] = chosen
 
 
 @pytest.hookimpl(hookwrapper=True)

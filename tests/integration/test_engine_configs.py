@@ -226,6 +226,7 @@ WAYS = pytest.mark.parametrize("way", [run_attached, create_to_delete],
 
 
 @promise("issue:7.1", "spec:74", "spec:80", "spec:109", "spec:114", "spec:115", "contract:7.11")
+@pytest.mark.every_case
 @WAYS
 @pytest.mark.parametrize("name", [x for x in engine.NAMES if x != "podman-rootless"])
 def test_as_root(runtime_in_view, netns, name, way):
