@@ -521,6 +521,35 @@ static int add_basics(struct properties *p, const struct plan_cgroup *cgroup,
 	return 0;
 }
 
+/* The file of the tasks' limit, late for the same reason as the property. */
+static int delay_tasks(struct plan_cgroup *cgroup, struct arena *arena, struct error *err)
+{
+	struct plan_cgroup_write *writes, *late;
+	size_t i, at = cgroup->n_writes;
+	uint64_t number;
+
+	for (i = 0; i < cgroup->n_writes; i++)
+		if (strcmp(cgroup->writes[i].file, "pids.max") == 0 &&
+		    parse_limit(cgroup->writes[i].value, &number) && number < TASKS_AT_BIRTH)
+			at = i;
+	if (at == cgroup->n_writes)
+		return 0;
+	writes = arena_array(arena, cgroup->n_writes, sizeof *writes);
+	late = arena_array(arena, cgroup->n_late_writes + 1, sizeof *late);
+	if (!writes || !late)
+		return error_oom(err);
+	for (i = 0; i < cgroup->n_late_writes; i++)
+		late[i] = cgroup->late_writes[i];
+	late[cgroup->n_late_writes++] = cgroup->writes[at];
+	for (i = 0; i < cgroup->n_writes; i++)
+		if (i != at)
+			writes[i - (i > at)] = cgroup->writes[i];
+	cgroup->n_writes--;
+	cgroup->writes = writes;
+	cgroup->late_writes = late;
+	return 0;
+}
+
 int plan_unit(const struct plan_builder *b, struct plan_cgroup *cgroup, struct error *err)
 {
 	struct properties p = { .arena = b->arena, .err = err };
@@ -541,6 +570,8 @@ int plan_unit(const struct plan_builder *b, struct plan_cgroup *cgroup, struct e
 	for (i = 0; i < b->spec->n_annotations && r >= 0; i++)
 		if (strncmp(b->spec->annotations[i].key, ANNOTATION, strlen(ANNOTATION)) == 0)
 			r = add_annotation(&p, &b->spec->annotations[i]);
+	if (r >= 0)
+		r = delay_tasks(cgroup, b->arena, err);
 	if (r < 0)
 		return r;
 	drop_repeated(&p);
