@@ -32,8 +32,16 @@ def exit_of(container):
 def waiting(container, *options):
     """A `wait` in progress."""
     process = container.runtime.popen("wait", *options, container.id, stdout=subprocess.PIPE, text=True)
-    eventually(lambda: os.path.exists(f"/proc/{process.pid}/wchan") and any(
-        "pidfd" in os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")))
+
+    def holds_pidfd():
+        for fd in os.listdir(f"/proc/{process.pid}/fd"):
+            try:
+                if "pidfd" in os.readlink(f"/proc/{process.pid}/fd/{fd}"):
+                    return True
+            except FileNotFoundError:
+                continue  # closed in between
+        return False
+    eventually(holds_pidfd)
     return process
 
 
