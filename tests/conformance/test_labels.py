@@ -47,9 +47,9 @@ def profile(host, tmp_path):
     name, path = f"tare-{host.name()}", f"{tmp_path}/profile"
     with open(path, "w", encoding="ascii") as file:
         file.write(PROFILE.format(name=name))
-    subprocess.run([parser, "--replace", "--skip-cache", "--Config=/dev/null", path], check=True)
+    subprocess.run([parser, "--replace", "--skip-cache", path], check=True)
     yield name
-    subprocess.run([parser, "--remove", "--Config=/dev/null", path], check=True)
+    subprocess.run([parser, "--remove", path], check=True)
 
 
 SCRIPT = "cat /proc/self/attr/apparmor/current; cat /etc/secret 2> /dev/null || echo denied"
