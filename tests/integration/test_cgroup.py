@@ -167,3 +167,22 @@ def test_limits_without_delegation_say_how_to_get_it(unprivileged_runtime):
     assert result.rc == 1
     assert "rootless needs no limits + no cgrouppath when no permission is granted for cgroups" in result.err
     assert "systemd-run --user --scope -p Delegate=yes -- COMMAND" in result.err
+
+
+@promise("spec:191")
+def test_owner_without_the_kernels_list(runtime):
+    """Where the kernel does not say what may be delegated, it is the three files that always may."""
+    runtime.wrapper = ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                       'mount -t tmpfs tmpfs /sys/kernel/cgroup && exec "$@"', "sh"]
+    container = runtime.container(SLEEP)
+    place = directory(runtime, container.id)
+    container.config["linux"]["cgroupsPath"] = f"/{container.id}"
+    container.config["process"]["user"] = {"uid": 1000, "gid": 1001}
+    for entry in container.config["mounts"]:
+        if entry["destination"] == "/sys/fs/cgroup":
+            entry["options"] = []
+    container.create()
+    owned = {name for name in os.listdir(place) if os.stat(f"{place}/{name}").st_uid == 1000}
+    assert owned == {"cgroup.procs", "cgroup.subtree_control", "cgroup.threads"}
+    assert (os.stat(place).st_uid, os.stat(place).st_gid) == (1000, 1001)
+    container.delete("--force")

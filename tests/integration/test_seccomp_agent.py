@@ -100,7 +100,7 @@ class Listener:
         self.server.close()
 
 
-@promise("spec:241", "spec:243", "spec:244", "spec:246", "issue:6.3")
+@promise("spec:241", "spec:243", "spec:244", "spec:246", "spec:250", "issue:6.3")
 @pytest.mark.parametrize("no_new_privileges", [True, False])
 @pytest.mark.parametrize("compiler", ["tare", "libseccomp"])
 def test_an_agent_answers(runtime, agent, no_new_privileges, compiler):
@@ -120,7 +120,7 @@ def test_an_agent_answers(runtime, agent, no_new_privileges, compiler):
     assert "mkdir /forbidden" in agent.said() and "openat /agent/file: descriptor 3" in agent.said()
 
 
-@promise("spec:241", "spec:243")
+@promise("spec:241", "spec:243", "spec:249", "spec:250")
 def test_one_connection_has_one_state(runtime, tmp_path):
     listener = Listener(tmp_path)
     container = supervised(runtime, listener.path, names=["mkdir", "mkdirat"], program="mkdir /a")
