@@ -118,6 +118,12 @@ int spawn_hint(struct error *err)
 	if (err->code == ENOSPC)
 		error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
 				"nesting depth is reached)");
+	/* the rule of cgroup-v2.rst, "Delegation Containment" */
+	if (err->code == EACCES)
+		error_hint(err, " (whoever puts a process into a cgroup has to be allowed to "
+				"write the cgroup.procs of the nearest cgroup above both: call "
+				"it from within the delegated one, for instance by "
+				"`systemd-run --user --scope -p Delegate=yes tare ...`)");
 	return -err->code;
 }
 
