@@ -204,5 +204,6 @@ int rootfs_finish(const struct plan_rootfs *plan, const struct rootfs_sources *s
 	r = assembly_perform(&assembly, plan->finish, 0, plan->n_finish, err);
 	cleanup_fd(&assembly.owned_null);
 	cleanup_fd(&assembly.directory_mask);
+	cleanup_fd(&assembly.above_fd);
 	return r;
 }

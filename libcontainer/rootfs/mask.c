@@ -31,18 +31,12 @@ static const struct plan_op *mount_above(const struct plan_rootfs *plan, const c
 	return NULL;
 }
 
-/* Opens what a mask or read-only path is for. Below proc and sysfs it is looked up in that mount: were the
- * directory that carries it renamed and another put in its place, the path would be missing, and what it
- * has to hide would show under the new name. */
-static int open_place(const struct assembly *assembly, const struct plan_op *op,
-		      struct error *err)
+/* Opens the mount at @above, for all the paths below it that follow. */
+static int open_above(struct assembly *assembly, const struct plan_op *above, struct error *err)
 {
-	const struct plan_op *above = mount_above(assembly->plan, op->target);
 	_cleanup_fd_ int mount = -1;
 	struct statfs fs;
 
-	if (!above || above->kind != PLAN_OP_MOUNT || !above->no_follow_target)
-		return target_lookup(assembly->root, op->target, 0);
 	mount = mountfd_openat2(assembly->root, above->target, O_PATH | O_DIRECTORY, 0,
 				TARE_RESOLVE_IN_ROOT | TARE_RESOLVE_NO_SYMLINKS);
 	if (mount < 0)
@@ -52,7 +46,28 @@ static int open_place(const struct assembly *assembly, const struct plan_op *op,
 	if (fs.f_type != TARE_PROC_SUPER_MAGIC && fs.f_type != TARE_SYSFS_MAGIC)
 		return error_set(err, ESTALE, "\"%s\" is no longer what was mounted there",
 				 above->target);
-	return target_lookup(mount, op->target + strlen(above->target), 0);
+	cleanup_fd(&assembly->above_fd);
+	assembly->above_fd = steal_fd(&mount);
+	assembly->above = above;
+	return 0;
+}
+
+/* Opens what a mask or read-only path is for. Below proc and sysfs it is looked up in that mount: were the
+ * directory that carries it renamed and another put in its place, the path would be missing, and what it
+ * has to hide would show under the new name. */
+static int open_place(struct assembly *assembly, const struct plan_op *op, struct error *err)
+{
+	const struct plan_op *above = mount_above(assembly->plan, op->target);
+	int r;
+
+	if (!above || above->kind != PLAN_OP_MOUNT || !above->no_follow_target)
+		return target_lookup(assembly->root, op->target, 0);
+	if (assembly->above != above) {
+		r = open_above(assembly, above, err);
+		if (r < 0)
+			return r;
+	}
+	return target_lookup(assembly->above_fd, op->target + strlen(above->target), 0);
 }
 
 /* A path that is not there needs no mask. */

@@ -13,6 +13,9 @@ struct assembly {
 	/* The first mask of each kind that was attached; later ones are clones of it. Borrowed from
 	 * sources, or owned (owned_null), or -1 while there is none. */
 	int null_mask, owned_null, directory_mask;
+	/* What the last mask or read-only path lies below, and that mount; NULL and -1. */
+	const struct plan_op *above;
+	int above_fd;
 	bool cgroup_attached; /* sources->cgroup is in the tree: a further one is a clone of it */
 	/* The index of the operation in plan->ops, for sources->userns. */
 	size_t index;
@@ -21,7 +24,7 @@ struct assembly {
 	(struct assembly)                                                              \
 	{                                                                              \
 		.plan = the_plan, .sources = the_sources, .root = -1, .null_mask = -1, \
-		.owned_null = -1, .directory_mask = -1,                                \
+		.owned_null = -1, .directory_mask = -1, .above_fd = -1,                \
 	}
 
 /* assemble.c: the operations @from up to @to (not included) of @ops, in order. */

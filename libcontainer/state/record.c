@@ -101,7 +101,7 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	json_object_end(writer);
 }
 
-int state_write(const struct state_dir *dir, const struct state_record *record,
+int state_stage(const struct state_dir *dir, const struct state_record *record,
 		struct error *err)
 {
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
@@ -125,9 +125,22 @@ int state_write(const struct state_dir *dir, const struct state_record *record,
 		unlinkat(dir->fd, TEMPORARY, 0);
 		return error_at(err, "write the record of %s", record->id);
 	}
-	if (renameat(dir->fd, TEMPORARY, dir->fd, STATE_RECORD_FILE) < 0)
-		return error_errno(err, errno, "write the record of %s", record->id);
 	return 0;
+}
+
+int state_publish(const struct state_dir *dir, const char *id, struct error *err)
+{
+	if (renameat(dir->fd, TEMPORARY, dir->fd, STATE_RECORD_FILE) < 0)
+		return error_errno(err, errno, "write the record of %s", id);
+	return 0;
+}
+
+int state_write(const struct state_dir *dir, const struct state_record *record,
+		struct error *err)
+{
+	int r = state_stage(dir, record, err);
+
+	return r < 0 ? r : state_publish(dir, record->id, err);
 }
 
 /* What is being read, and where its problems go: the readers below do nothing after the first one. */

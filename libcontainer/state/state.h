@@ -135,6 +135,11 @@ void state_unlock(struct state_dir *dir);
 void state_dir_close(struct state_dir *dir);
 #define _cleanup_state_dir_ __attribute__((cleanup(state_dir_close)))
 
+/* The two halves of state_write(), for whoever has time for the first before the record may say so: a staged
+ * record is seen by nobody. For this the lock has to be held from the one to the other. */
+int state_stage(const struct state_dir *dir, const struct state_record *record,
+		struct error *err) _must_check_;
+int state_publish(const struct state_dir *dir, const char *id, struct error *err) _must_check_;
 /* Replaces the record atomically (temporary file, rename). */
 int state_write(const struct state_dir *dir, const struct state_record *record,
 		struct error *err) _must_check_;

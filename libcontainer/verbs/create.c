@@ -39,7 +39,7 @@ struct creation {
 	struct prepared prepared;
 	struct state_record record;
 	struct state_dir dir;
-	bool claimed, committed, hooks_ran;
+	bool claimed, staged, committed, hooks_ran, starts;
 	struct cgroup cgroup;
 	const char *cgroup_path;
 	struct resctrl_group rdt; /* what exists of it now */
@@ -127,12 +127,6 @@ static void creation_undo(struct creation *c)
 	}
 	state_dir_close(&c->dir);
 	created_release(&c->created);
-}
-
-void created_release(struct created *created)
-{
-	child_release(&created->child);
-	cleanup_fd(&created->master);
 }
 
 static char *now_text(struct arena *arena)
@@ -439,6 +433,29 @@ static int record_init(struct creation *c, struct error *err)
 	return state_write(&c->dir, &c->record, err);
 }
 
+/* What the commit makes valid. The holder stays in it until the init knows: should this process be killed in
+ * between, the init dies with it, and a dead holder says that the name is free. */
+static struct state_record committed_record(const struct creation *c)
+{
+	struct state_record record = c->record;
+
+	record.status = STATE_CREATED;
+	record.rdt = c->rdt;
+	if (c->prepared.plan->rdt && !c->prepared.plan->rdt->remove)
+		record.rdt.clos_made = false; /* it stays (spec:226) */
+	return record;
+}
+
+static int stage_record(struct creation *c, struct error *err)
+{
+	const struct state_record record = committed_record(c);
+	int r;
+
+	r = state_stage(&c->dir, &record, err);
+	c->staged = r >= 0;
+	return r;
+}
+
 /* The namespaces that a process that is added later has to enter. */
 static uint64_t own_namespaces(const struct plan_namespaces *plan)
 {
@@ -463,7 +480,10 @@ static int record_for_exec(struct creation *c, struct error *err)
 		.spec = c->prepared.spec,
 	};
 
-	return state_write_exec(&c->dir, &exec, &c->filter, err);
+	int r = state_write_exec(&c->dir, &exec, &c->filter, err);
+
+	/* the init is busy still; but hooks run without the lock, so with them the record waits for the commit */
+	return r < 0 || plan->hooks ? r : stage_record(c, err);
 }
 
 static int print_state(struct creation *c, enum state_status status, pid_t pid,
@@ -655,21 +675,19 @@ static int commit(struct creation *c, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	/* The holder stays in the record until the init knows: should this process be killed in between, the
-	 * init dies with it, and a dead holder says that the name is free. */
-	c->record.status = STATE_CREATED;
-	c->record.rdt = c->rdt;
-	if (c->prepared.plan->rdt && !c->prepared.plan->rdt->remove)
-		c->record.rdt.clos_made = false; /* it stays (spec:226) */
-	r = state_write(&c->dir, &c->record, err);
+	r = c->staged ? 0 : stage_record(c, err);
+	if (r >= 0)
+		r = state_publish(&c->dir, c->record.id, err);
 	if (r >= 0) {
+		c->record = committed_record(c);
 		r = channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
 		if (r == -EPIPE || r == -ECONNRESET)
 			r = explain_death(c, err);
 		else if (r < 0)
 			error_errno(err, -r, "tell init that it is recorded");
 	}
-	if (r >= 0) {
+	/* a start that follows at once writes a record without the holder (record_running()) */
+	if (r >= 0 && !(c->starts && !c->prepared.plan->hooks)) {
 		c->record.holder = (struct state_identity){ 0 };
 		r = state_write(&c->dir, &c->record, err);
 	}
@@ -738,11 +756,12 @@ static int explain(const struct creation *c, const char *step, struct error *err
 }
 
 int create_container(struct verb_context *context, const struct verb_create_options *options,
-		     bool detached, struct created *ret_created, struct error *err)
+		     struct creation_mode mode, struct created *ret_created, struct error *err)
 {
 	_cleanup_(creation_undo) struct creation c = {
 		.context = context,
 		.options = options,
+		.starts = mode.starts,
 		.dir = STATE_DIR_INIT,
 		.cgroup = CGROUP_INIT,
 		.unit = UNIT_SESSION_INIT,
@@ -762,7 +781,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 	r = open_unit(&c, err);
 	if (r < 0)
 		return r;
-	r = prepare(context, options, detached, &c.prepared, err);
+	r = prepare(context, options, mode.detached, &c.prepared, err);
 	if (r < 0)
 		return r;
 	for (i = 0; i < ELEMENTS_OF(steps); i++) {
@@ -771,19 +790,11 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 		if (r < 0)
 			return explain(&c, steps[i].name, err);
 	}
+	if (mode.starts) {
+		c.created.record = c.record;
+		c.created.dir = c.dir;
+		c.dir = STATE_DIR_INIT;
+	}
 	*ret_created = c.created;
-	return 0;
-}
-
-int verb_create(struct verb_context *context, const struct verb_create_options *options,
-		struct error *err)
-{
-	_cleanup_created_ struct created created = CREATED_INIT;
-	int r;
-
-	r = create_container(context, options, true, &created, err);
-	if (r < 0)
-		return r;
-	timeline_add_init(options->timeline, created.child.progress, created.child.pid);
 	return 0;
 }

@@ -11,22 +11,30 @@
 struct created {
 	struct child child; /* pidfd and pid of init */
 	int master; /* of its terminal, when no console socket took it; -1 */
+	struct state_dir dir; /* for run: still locked, with what is recorded there */
+	struct state_record record;
 };
-#define CREATED_INIT                              \
-	(struct created)                          \
-	{                                         \
-		.child = CHILD_INIT, .master = -1 \
+#define CREATED_INIT                                                     \
+	(struct created)                                                 \
+	{                                                                \
+		.child = CHILD_INIT, .master = -1, .dir = STATE_DIR_INIT \
 	}
 void created_release(struct created *created);
 #define _cleanup_created_ __attribute__((cleanup(created_release)))
 
-/* verb_start(). @attended: the caller stays for as long as the container lives; else the caller's service
- * manager is told that the init is the main process from here on. */
-int start_container(struct verb_context *context, const char *id, bool attended,
-		    struct error *err) _must_check_;
+/* verb_start() for a container that this process has just made, from what it knows of it. Gives the lock back.
+ * @attended: the caller stays for as long as the container lives; else the caller's service manager is told
+ * that the init is the main process from here on. */
+int start_created(struct verb_context *context, struct created *created, bool attended,
+		  struct error *err) _must_check_;
 
-/* Makes the container, or leaves nothing behind.
- * @detached: nobody will serve a terminal from this process. */
+/* What becomes of the container that create_container() makes. */
+struct creation_mode {
+	bool detached; /* nobody will serve a terminal from this process */
+	bool starts; /* this process starts it at once, by start_created() */
+};
+
+/* Makes the container, or leaves nothing behind. */
 int create_container(struct verb_context *context, const struct verb_create_options *options,
-		     bool detached, struct created *ret_created,
+		     struct creation_mode mode, struct created *ret_created,
 		     struct error *err) _must_check_;

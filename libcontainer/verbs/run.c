@@ -11,10 +11,11 @@
 
 /* The last thing that run does with a container. @r: how it went so far. */
 static int finish(struct verb_context *context, const struct verb_create_options *options,
-		  const struct created *created, int r, struct error *err)
+		  struct created *created, int r, struct error *err)
 {
 	struct error later = ERROR_INIT;
 
+	state_dir_close(&created->dir);
 	if (r < 0) {
 		timeline_step(options->timeline, "deleting");
 		if (verb_delete(context, options->id, true, &later) < 0)
@@ -61,11 +62,11 @@ static int start_and_attend(struct verb_context *context,
 
 	timeline_step(options->timeline, "starting");
 	if (options->detach)
-		return start_container(context, options->id, false, err);
+		return start_created(context, created, false, err);
 	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
 	if (r < 0)
 		return r;
-	r = start_container(context, options->id, true, err);
+	r = start_created(context, created, true, err);
 	if (r < 0)
 		return r;
 	timeline_step(options->timeline, "waiting for the program's end");
@@ -78,11 +79,12 @@ static int start_and_attend(struct verb_context *context,
 int verb_run(struct verb_context *context, const struct verb_create_options *options,
 	     int *ret_status, struct error *err)
 {
+	const struct creation_mode mode = { .detached = options->detach, .starts = true };
 	_cleanup_created_ struct created created = CREATED_INIT;
 	int r;
 
 	*ret_status = 0;
-	r = create_container(context, options, options->detach, &created, err);
+	r = create_container(context, options, mode, &created, err);
 	if (r < 0)
 		return r;
 	r = start_and_attend(context, options, &created, ret_status, err);

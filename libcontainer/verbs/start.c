@@ -128,6 +128,7 @@ static int record_running(struct verb_context *context, struct state_dir *dir,
 			return r;
 	}
 	record->status = STATE_RUNNING;
+	record->holder = (struct state_identity){ 0 }; /* run's, which it leaves until here */
 	r = state_write(dir, record, err);
 	state_unlock(dir);
 	return r;
@@ -181,12 +182,55 @@ static int check_frozen(const struct state_record *record, struct error *err)
 	return r;
 }
 
-int start_container(struct verb_context *context, const char *id, bool attended,
-		    struct error *err)
+/* @dir: locked; its lock is given back. */
+static int start_recorded(struct verb_context *context, struct state_dir *dir,
+			  struct state_record *record, bool attended, struct error *err)
 {
-	_cleanup_(state_dir_close) struct state_dir dir = STATE_DIR_INIT;
 	_cleanup_(cleanup_agent) struct agent agent = AGENT_INIT;
 	_cleanup_fd_ int connection = -1;
+	int r;
+
+	connection = connect_init(context, dir, record, err);
+	if (connection < 0)
+		return connection;
+	r = check_frozen(record, err);
+	if (r < 0)
+		return r;
+	/* an agent that is not there leaves the container as it was */
+	agent.record = record;
+	agent.status = STATE_CREATED;
+	agent.process = record->init.pid;
+	r = agent_connect(&agent, err);
+	if (r < 0)
+		return r;
+	if (record->hooks && record->hooks->n_start_container > 0)
+		state_unlock(dir);
+	if (!attended)
+		announce(record);
+	r = tell_init(connection, &agent, err);
+	if (agent.failed)
+		end_container(context, record);
+	if (r < 0)
+		return r;
+	r = record_running(context, dir, record, err);
+	if (r < 0)
+		return r;
+	return run_poststart(context, record, err);
+}
+
+int start_created(struct verb_context *context, struct created *created, bool attended,
+		  struct error *err)
+{
+	int r;
+
+	r = start_recorded(context, &created->dir, &created->record, attended, err);
+	state_dir_close(&created->dir);
+	return r;
+}
+
+int verb_start(struct verb_context *context, const char *id, struct error *err)
+{
+	_cleanup_(state_dir_close) struct state_dir dir = STATE_DIR_INIT;
 	struct state_record *record;
 	int r;
 
@@ -202,35 +246,5 @@ int start_container(struct verb_context *context, const char *id, bool attended,
 	r = state_check_reachable(record, context->proc, err);
 	if (r < 0)
 		return r;
-	connection = connect_init(context, &dir, record, err);
-	if (connection < 0)
-		return connection;
-	r = check_frozen(record, err);
-	if (r < 0)
-		return r;
-	/* an agent that is not there leaves the container as it was */
-	agent.record = record;
-	agent.status = STATE_CREATED;
-	agent.process = record->init.pid;
-	r = agent_connect(&agent, err);
-	if (r < 0)
-		return r;
-	if (record->hooks && record->hooks->n_start_container > 0)
-		state_unlock(&dir);
-	if (!attended)
-		announce(record);
-	r = tell_init(connection, &agent, err);
-	if (agent.failed)
-		end_container(context, record);
-	if (r < 0)
-		return r;
-	r = record_running(context, &dir, record, err);
-	if (r < 0)
-		return r;
-	return run_poststart(context, record, err);
-}
-
-int verb_start(struct verb_context *context, const char *id, struct error *err)
-{
-	return start_container(context, id, false, err);
+	return start_recorded(context, &dir, record, false, err);
 }

@@ -5,7 +5,7 @@ import os
 import pytest
 
 STEPS = ["reading config.json", "probing and planning", "claiming the name",
-         "compiling the seccomp filter", "making the cgroup", "opening the sources",
+         "asking for the unit", "compiling the seccomp filter", "making the cgroup", "opening the sources",
          "cloning the init", "mapping the ids", "moving the network devices", "filtering devices",
          "assembling the root outside", "recording the init", "recording what exec needs",
          "waiting until the init stands", "settling the late limits", "committing"]
