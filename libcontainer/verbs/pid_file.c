@@ -7,10 +7,21 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+
+/* rename(2) would put a file in the place of /dev/null as well, for everyone on the host. */
+static int refuse_special(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "pid file: %s is no regular file", path);
+	return 0;
+}
 
 int pid_file_write(const char *path, pid_t pid, struct arena *arena, struct error *err)
 {
@@ -26,7 +37,12 @@ int pid_file_write(const char *path, pid_t pid, struct arena *arena, struct erro
 		temporary = arena_printf(arena, ".%s", path);
 	if (!temporary)
 		return error_oom(err);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	r = refuse_special(path, err);
+	if (r < 0)
+		return r;
+	/* what an earlier call left; never written through, it may be somebody's link in /tmp */
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return error_errno(err, errno, "pid file: open %s", temporary);
 	n = snprintf(text, sizeof text, "%d", (int)pid);

@@ -164,6 +164,40 @@ def test_unusable_option(runtime, options, words):
 
 
 @promise("issue:7.4")
+@pytest.mark.parametrize("by_link", [False, True], ids=["pipe", "link"])
+def test_pid_file_that_is_none(runtime, by_link):
+    """A device, a pipe or a link to one stays what it is: `--pid-file /dev/null` must not harm the host."""
+    if not runtime.is_tare:
+        pytest.skip("others put a file in its place")
+    container = runtime.container(["/bin/true"])
+    container.write()
+    path = f"{container.bundle}/pipe"
+    os.mkfifo(path)
+    if by_link:
+        os.symlink("pipe", f"{container.bundle}/link")
+    path = f"{container.bundle}/link" if by_link else path
+    before = os.lstat(path)
+    scene = faults.Scene(container)
+    result = runtime.call("create", "--bundle", container.bundle, "--pid-file", path, container.id)
+    check(container, result, ["pid file", "no regular file"], scene)
+    assert os.lstat(path) == before
+
+
+@promise("issue:7.4")
+def test_pid_file_is_not_written_through_a_link(runtime):
+    """Its temporary name may be somebody's link, in /tmp."""
+    container = runtime.container(["/bin/true"])
+    container.write()
+    with open(f"{container.bundle}/canary", "w", encoding="ascii") as file:
+        file.write("canary")
+    os.symlink("canary", f"{container.bundle}/.pid")
+    container.create("--pid-file", f"{container.bundle}/pid")
+    with open(f"{container.bundle}/canary", encoding="ascii") as file:
+        assert file.read() == "canary"
+    container.delete("--force")
+
+
+@promise("issue:7.4")
 def test_console_socket_without_listener(runtime):
     container = runtime.container(["/bin/true"])
     container.config["process"]["terminal"] = True

@@ -99,7 +99,7 @@ def test_options_beside_a_file_are_ignored(container):
     ('{"pids": "x"}', "pids: expected an object, found a string"),
     ('{"pids": {"limit": "9"}}', "pids.limit: expected"),
     ('{"unified": {"../x": "1"}}', "is no name of a file in a cgroup directory"),
-    ('{"unified": {"cgroup.procs": "1"}}', "acts on processes"),
+    ('{"unified": {"cgroup.procs": "2147483647"}}', "acts on processes"),
     ('{"unified": {"cgroup.no.such": "1"}}', "cgroup.no.such"),
     ('{"blockIO": {"weight": 70000}}', "blockIO.weight"),
     ('{"memory": {"limit": 5, "limit": 6}}', "limit"),
