@@ -19,7 +19,7 @@
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* The linker's name for the beginning of the executable in memory. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+extern const unsigned char __ehdr_start[] __attribute__((visibility("hidden")));
 
 #define ARGUMENT(x) ((long)(x))
 #define CALL(number, ...) raw_call(number, (const long[5]){ __VA_ARGS__ })
@@ -70,11 +70,11 @@ bool sealed_copy_is(int file)
  * linkers and debuggers, and in a build that is not stripped it is more than all the rest. */
 static size_t loaded_size(void)
 {
-	const ElfW(Phdr) *segments = (const void *)((const char *)&__ehdr_start +
-						    __ehdr_start.e_phoff);
+	const ElfW(Ehdr) *header = (const void *)__ehdr_start;
+	const ElfW(Phdr) *segments = (const void *)(__ehdr_start + header->e_phoff);
 	size_t end = 0, i;
 
-	for (i = 0; i < __ehdr_start.e_phnum; i++)
+	for (i = 0; i < header->e_phnum; i++)
 		if (segments[i].p_offset + segments[i].p_filesz > end)
 			end = segments[i].p_offset + segments[i].p_filesz;
 	return end;
