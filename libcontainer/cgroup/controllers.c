@@ -81,6 +81,14 @@ static enum knowledge ask_kernel(const char *controller)
 	return NOT_IN_KERNEL;
 }
 
+static int hint_delegation(struct error *err)
+{
+	return error_hint(err,
+			  " (systemd delegates it to users by \"[Service]\" and \"Delegate=cpu "
+			  "cpuset io memory pids\" in /etc/systemd/system/user@.service.d/"
+			  "delegate.conf)");
+}
+
 static int missing(const char *controller, const char *path, struct error *err)
 {
 	switch (ask_kernel(controller)) {
@@ -104,13 +112,7 @@ static int missing(const char *controller, const char *path, struct error *err)
 		  "the controller %s is not available: it is not in %s/cgroup.controllers (the "
 		  "cgroup above has not enabled it)",
 		  controller, path);
-	if (geteuid() != 0)
-		error_hint(
-			err,
-			" (systemd delegates it to users by \"[Service]\" and \"Delegate=cpu "
-			"cpuset io memory pids\" in /etc/systemd/system/user@.service.d/"
-			"delegate.conf)");
-	return -err->code;
+	return geteuid() == 0 ? -err->code : hint_delegation(err);
 }
 
 static int enable(const char *controller, int dir, const char *path, struct error *err)
@@ -128,6 +130,8 @@ static int enable(const char *controller, int dir, const char *path, struct erro
 				  " (the cgroup has processes of its own, and cgroup v2 "
 				  "allows only one of the two: choose a cgroupsPath beside "
 				  "them)");
+	if (r == -EACCES && geteuid() != 0)
+		return hint_delegation(err);
 	if (r == -EOPNOTSUPP)
 		return error_hint(err, " (a threaded cgroup has no such controller)");
 	return r;

@@ -20,6 +20,7 @@
 	"0123456789abcdefghijklmnopqrstuvwxyz" \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\"
 #define SLICE_SUFFIX ".slice"
+#define OOM_POLICY "OOMPolicy"
 
 /* With fewer tasks than these the placeholder in the scope and those that bring the init to life (an
  * intermediate process, itself) would find no room, so that the limit is set when they are gone. */
@@ -261,6 +262,27 @@ static int add_idle(struct properties *p, const struct plan_cgroup_write *write,
 	return 0;
 }
 
+/* systemd writes memory.oom.group anew with every change of a unit, by the policy that a scope has since
+ * systemd 253. */
+static int add_oom_policy(struct properties *p, const struct plan_cgroup_write *write,
+			  const char *name)
+{
+	struct plan_unit_property *property;
+	const char *policy;
+
+	if (strcmp(write->value, "0") == 0)
+		policy = "scontinue";
+	else if (strcmp(write->value, "1") == 0)
+		policy = "skill";
+	else
+		return 0;
+	property = add_word(p, name, write->where, policy);
+	if (!property)
+		return -ENOMEM;
+	property->optional = true;
+	return 0;
+}
+
 /* "QUOTA PERIOD" in microseconds. systemd keeps whole percents of a processor in its file of the unit, so the
  * next one above is told, as the other runtimes do; the exact values are in the cgroup's file. */
 static int add_quota(struct properties *p, const struct plan_cgroup_write *write,
@@ -372,6 +394,7 @@ static const struct {
 	{ "memory.min", "MemoryMin", add_limit },
 	{ "memory.swap.max", "MemorySwapMax", add_limit },
 	{ "memory.zswap.max", "MemoryZSwapMax", add_zswap },
+	{ "memory.oom.group", OOM_POLICY, add_oom_policy },
 	{ "cpu.weight", "CPUWeight", add_limit },
 	{ "cpu.idle", "CPUWeight", add_idle },
 	{ "cpu.max", "CPUQuotaPerSecUSec", add_quota },
@@ -398,16 +421,21 @@ int plan_unit_limits(const struct plan_cgroup *cgroup, struct arena *arena,
 		     struct plan_unit *ret_unit, struct error *err)
 {
 	struct properties p = { .arena = arena, .err = err };
-	size_t i;
+	size_t i, kept = 0;
 	int r;
 
 	r = add_limits(&p, cgroup->n_writes, cgroup->writes);
 	if (r >= 0)
 		r = add_limits(&p, cgroup->n_late_writes, cgroup->late_writes);
-	/* there is a container already */
-	for (i = 0; i < p.n; i++)
-		p.list[i].late = false;
-	ret_unit->n_properties = p.n;
+	for (i = 0; i < p.n; i++) {
+		/* systemd takes it only with the request that makes the scope */
+		if (strcmp(p.list[i].name, OOM_POLICY) == 0)
+			continue;
+		p.list[kept] = p.list[i];
+		/* there is a container already */
+		p.list[kept++].late = false;
+	}
+	ret_unit->n_properties = kept;
 	ret_unit->properties = p.list;
 	return r;
 }

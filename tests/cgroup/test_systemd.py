@@ -170,6 +170,36 @@ def test_update(container):
     assert no_unit(container)
 
 
+def test_oom_group_survives_changes(container):
+    """systemd writes this file with every change of a limit, by the scope's policy."""
+    container.config["linux"]["resources"]["unified"] = {"memory.oom.group": "1"}
+    container.create(globals_=DRIVER)
+    assert cgroups.read(container, "memory.oom.group") == "1"
+    if not show(container, "OOMPolicy"):
+        container.delete("--force")
+        pytest.skip("scopes have no OOMPolicy before systemd 253")
+    assert show(container, "OOMPolicy") == {"OOMPolicy": "kill"}
+    container.runtime.ok("update", "--memory", "128M", container.id)
+    systemctl(container, "daemon-reload")
+    assert cgroups.read(container, "memory.oom.group") == "1"
+    container.delete("--force")
+    assert no_unit(container)
+
+
+def test_the_error_says_how_to_get_a_controller(container):
+    if not container.runtime.for_user:
+        pytest.skip("root has every controller")
+    uid = os.geteuid()
+    own = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service/cgroup.controllers"
+    if not os.path.exists(own) or "cpuset" in read_text(own).split():
+        pytest.skip("this user has the controller cpuset")
+    container.config["linux"]["resources"]["cpu"] = {"cpus": "0"}
+    result = container.try_create(globals_=DRIVER)
+    assert result.rc == 1 and "linux.resources.cpu.cpus" in result.err and "cpuset" in result.err, result
+    assert "Delegate=" in result.err, result
+    assert no_unit(container)
+
+
 def test_device_filter_survives_a_reload(container):
     if container.runtime.for_user:
         pytest.skip("a user has no device filter")
