@@ -217,7 +217,9 @@ static const struct object_type type_rdma = OBJECT_TYPE(spec_rdma, rdma_fields, 
 static bool acts_on_processes(const char *file)
 {
 	static const char *const files[] = { "cgroup.procs", "cgroup.threads", "cgroup.kill",
-					     "cgroup.freeze" };
+					     "cgroup.freeze",
+					     /* a threaded cgroup has no cgroup.kill */
+					     "cgroup.type" };
 	size_t i;
 
 	for (i = 0; i < ELEMENTS_OF(files); i++)

@@ -312,6 +312,7 @@ RULES = [
     rule("213", {"linux/resources/unified": {"cgroup.freeze": "1"}}, "acts on processes"),
     rule("213", {"linux/resources/unified": {"cgroup.threads": "1"}}, "acts on processes"),
     rule("213", {"linux/resources/unified": {"cgroup.kill": "1"}}, "acts on processes"),
+    rule("213", {"linux/resources/unified": {"cgroup.type": "threaded"}}, "acts on processes"),
     # Intel RDT
     rule("219", {"linux/intelRdt": {"closID": "/"}}),
     rule("219 224", {"linux/intelRdt": {"closID": "../x"}},
