@@ -286,3 +286,21 @@ void child_release(struct child *child)
 		munmap((void *)(uintptr_t)child->progress, sizeof *child->progress);
 	child->progress = NULL;
 }
+
+int child_explain_end(const struct child *child, int status, struct error *err)
+{
+	const char *stage = init_stage_name(child->progress->stage);
+
+	if (status <= 128)
+		return error_set(err, ECHILD, "init ended with status %d while %s", status,
+				 stage);
+	error_set(err, ECHILD, "init was killed by signal %d while %s", status - 128, stage);
+	/* The kernel compares how often the caller's cgroup was killed with how often the other was, when it
+	 * looks for a kill during the fork (cgroup_css_set_fork(), seen on Linux 6.18). */
+	if (status == 128 + SIGKILL && child->progress->stage == 0)
+		error_hint(err,
+			   " (was cgroup.kill written in the cgroup of tare's caller, or in "
+			   "the container's? Then the kernel may kill what is cloned from "
+			   "the one into the other: use a new cgroup)");
+	return -ECHILD;
+}

@@ -45,3 +45,6 @@ void spawn_kill(struct child *child);
 
 /* Closes the descriptors; the process goes on. */
 void child_release(struct child *child);
+
+/* Says why the init @child is gone without having said so. @status: as process_wait() gives it. Returns -ECHILD. */
+int child_explain_end(const struct child *child, int status, struct error *err);

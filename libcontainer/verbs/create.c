@@ -585,13 +585,7 @@ static int explain_death(struct creation *c, struct error *err)
 	if (process_wait(child->pidfd, &status) < 0)
 		trace_debug("init was reaped by someone else");
 	cleanup_fd(&child->pidfd);
-	if (status > 128)
-		error_set(err, ECHILD, "init was killed by signal %d while %s", status - 128,
-			  init_stage_name(child->progress->stage));
-	else
-		error_set(err, ECHILD, "init ended with status %d while %s", status,
-			  init_stage_name(child->progress->stage));
-	return -err->code;
+	return child_explain_end(child, status, err);
 }
 
 /* Serves the init until it stands. */
