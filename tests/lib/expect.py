@@ -196,7 +196,8 @@ class Comparison:
             if "strictatime" in atime:
                 self.check(f"{where}: strictatime", {"relatime", "noatime"} & set(row["options"]),
                            set())
-            elif not atime or "relatime" in atime:
+            elif "relatime" in atime or not (atime or is_bind(mount)):
+                # a bind that says nothing about it has what its source has
                 self.check(f"{where}: relatime", "relatime" in row["options"], True)
             if propagation & {"private", "rprivate"}:
                 self.check(f"{where}: private", row["propagation"], [])
