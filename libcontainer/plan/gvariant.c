@@ -721,6 +721,9 @@ int gvariant_parse(const char *text, struct arena *arena, struct gvariant *ret_v
 	if (text[p.at])
 		return refuse(&p, p.at, "something behind the value");
 	r = infer(&p, node, &type);
+	if (r >= 0 && strlen(type) > GVARIANT_SIGNATURE_MAX)
+		r = error_set(err, E2BIG, "its type has more than %d letters",
+			      GVARIANT_SIGNATURE_MAX);
 	if (r >= 0)
 		r = put_node(&w, node, type);
 	if (r < 0)
