@@ -56,9 +56,9 @@ def test_deb(tmp_path):
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     check_tree(root / "usr")
     status = subprocess.run(["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W",
-                             "-f", "${db:Status-Status} ${Depends}", "tare"],
+                             "-f", "${db:Status-Status}", "tare"],
                             capture_output=True, text=True, check=True).stdout
-    assert status.startswith("installed") and "libc6" in status
+    assert status == "installed"
     subprocess.run(["dpkg", f"--root={root}", "--force-not-root", "--force-bad-path",
                     "--log=/dev/null", "--purge", "tare"], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
