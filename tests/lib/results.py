@@ -3,7 +3,7 @@
 
 results.py wrap PROGRAM [ARG...]   runs one meson test program, writes its cases to $RESULTS-NAME.xml:
                                    one case a cmocka test, or a TAP line, or the program as a whole
-results.py summary DIRECTORY       adds up the *.xml (JUnit) and phases.tsv of a directory, lists what
+results.py summary DIRECTORY       adds up the *.xml (JUnit) and *.tsv of a directory, lists what
                                    failed and what was skipped and why; the total is the last line
 results.py total DIRECTORY...      that line alone, over several directories
 """
@@ -91,9 +91,7 @@ def wrap(command):
 
 
 def phase_cases(path):
-    """The cases that tests/run itself recorded."""
-    if not os.path.exists(path):
-        return []
+    """The cases that tests/run itself recorded, and tests/vm."""
     with open(path, encoding="utf-8") as lines:
         fields = [line.rstrip("\n").split("\t") for line in lines]
     return [Case(*(field + ["", ""])[:3]) for field in fields]
@@ -117,9 +115,10 @@ def summary(directories, lists):
     """Prints the summary. Returns 0 only when something passed and nothing failed."""
     cases = []
     for directory in directories:
-        cases += phase_cases(os.path.join(directory, "phases.tsv"))
         for entry in sorted(os.listdir(directory)):
-            if entry.endswith(".xml"):
+            if entry.endswith(".tsv"):
+                cases += phase_cases(os.path.join(directory, entry))
+            elif entry.endswith(".xml"):
                 cases += read_junit(os.path.join(directory, entry))
     by_status = {status: [case for case in cases if case.status == status]
                  for status in ("passed", "failed", "skipped")}
