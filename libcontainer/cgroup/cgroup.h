@@ -12,16 +12,18 @@
 
 struct cgroup {
 	int fd; /* the directory, for CLONE_INTO_CGROUP; -1: none was made (disabled) */
+	int subgroup; /* plan_cgroup.subgroup below it, where the init is born instead; -1: none */
 	const char *
 		path; /* absolute in the file system: MOUNT POINT + cgroup; in the arena; NULL: none */
 	bool created; /* the directory did not exist before */
+	bool delegates; /* cgroups below it may be made, which are removed also where it stays */
 	unsigned above; /* how many directories right above it did not exist either */
 };
 
-#define CGROUP_INIT      \
-	(struct cgroup)  \
-	{                \
-		.fd = -1 \
+#define CGROUP_INIT                      \
+	(struct cgroup)                  \
+	{                                \
+		.fd = -1, .subgroup = -1 \
 	}
 
 /* Where the container's cgroup will be, before anything is made: for the record.
@@ -29,6 +31,9 @@ struct cgroup {
  * will be made (disabled; or no permission and nothing requires one). */
 int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 		  const char **ret_path, struct error *err) _must_check_;
+
+/* The directory that the init is born in, borrowed; -1: none. */
+int cgroup_birthplace(const struct cgroup *cgroup);
 
 /* Makes the cgroup at @path (from cgroup_locate(); NULL gives an empty handle), enabling only the
  * controllers that are needed and missing on the way down, and writes the limits. On failure nothing that it
@@ -56,9 +61,10 @@ int cgroup_open_of_process(int proc, pid_t pid, struct arena *arena, struct cgro
 int cgroup_filter_devices(const struct plan_cgroup *plan, const struct cgroup *cgroup,
 			  struct error *err) _must_check_;
 
-/* Writes what can only be written when the init is in the cgroup (pids.max 0). */
-int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
-		       struct error *err) _must_check_;
+/* Does what can only be done when the init, @pid, is in the cgroup: writes pids.max 0, and moves it to
+ * plan->delegate_to, which is made. */
+int cgroup_settle(const struct plan_cgroup *plan, const struct cgroup *cgroup, pid_t pid,
+		  struct error *err) _must_check_;
 
 /* Changes the limits of the living cgroup at @path, and its device filter with plan->filter_devices. Either all
  * of it holds afterwards, or, when a write is refused, what held before: the values read beforehand are

@@ -12,8 +12,8 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/path.h"
 #include "base/trace.h"
+#include "cgroup/below.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/controllers.h"
 #include "cgroup/device_filter.h"
@@ -21,8 +21,6 @@
 #include "cgroup/fit.h"
 #include "cgroup/write.h"
 #include "kernel/uapi.h"
-
-#define DELEGATE_LIST "/sys/kernel/cgroup/delegate"
 
 /* A cgroup in the making. @path is cut at its slashes while its parts are made and removed. */
 struct making {
@@ -132,29 +130,6 @@ static int go_down(struct making *making, const struct controllers *controllers,
 	return 0;
 }
 
-/* Gives the directory and the files that the kernel lists to the container's root (spec 185 to 191). */
-static int give_away(const struct plan_cgroup *plan, int dir, struct error *err)
-{
-	char list[4096], *name, *rest = NULL;
-	ssize_t n;
-
-	n = cgroup_file_read(AT_FDCWD, DELEGATE_LIST, list, sizeof list);
-	if (n < 0)
-		memcpy(list, "cgroup.procs\ncgroup.subtree_control\ncgroup.threads", 51);
-	if (fchown(dir, plan->owner_uid, plan->owner_gid) < 0)
-		return error_errno(err, errno, "give the cgroup to user %u", plan->owner_uid);
-	for (name = strtok_r(list, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
-		if (!path_is_name(name))
-			continue;
-		if (fchownat(dir, name, plan->owner_uid, plan->owner_gid, AT_SYMLINK_NOFOLLOW) <
-			    0 &&
-		    errno != ENOENT)
-			return error_errno(err, errno, "give the cgroup's %s to user %u", name,
-					   plan->owner_uid);
-	}
-	return 0;
-}
-
 /* A container whose cgroup is beside this one can end meanwhile and take the cgroups above both along, if it had
  * made them (cgroup_remove_above()): then they are made again. */
 static int descend(struct making *making, const char *path,
@@ -204,12 +179,16 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	if (r >= 0)
 		r = cgroup_write_all(plan->writes, plan->n_writes, making.dir, NULL, err);
 	if (r >= 0 && plan->delegate)
-		r = give_away(plan, making.dir, err);
+		r = cgroup_give_away(plan, making.dir, err);
+	if (r >= 0 && plan->subgroup)
+		r = cgroup_make_below(plan, making.dir, plan->subgroup, err);
 	if (r < 0)
 		return error_at(err, "cgroup %s", path);
+	ret_cgroup->subgroup = plan->subgroup ? r : -1;
 	ret_cgroup->fd = steal_fd(&making.dir);
 	ret_cgroup->path = path;
 	ret_cgroup->created = created;
+	ret_cgroup->delegates = plan->delegate_to != NULL;
 	ret_cgroup->above = created ? making.n_made - 1 : 0;
 	making.n_made = 0;
 	return 0;
@@ -239,15 +218,8 @@ int cgroup_enable_down_to(const char *path, const struct controllers *controller
 	return descend(&making, path, controllers, err);
 }
 
-int cgroup_late_writes(const struct plan_cgroup *plan, const struct cgroup *cgroup,
-		       struct error *err)
-{
-	if (cgroup->fd < 0)
-		return 0;
-	return cgroup_write_all(plan->late_writes, plan->n_late_writes, cgroup->fd, NULL, err);
-}
-
 void cgroup_close(struct cgroup *cgroup)
 {
 	cleanup_fd(&cgroup->fd);
+	cleanup_fd(&cgroup->subgroup);
 }

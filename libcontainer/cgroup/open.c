@@ -17,7 +17,7 @@ static int open_directory(const char *path, struct cgroup *ret_cgroup, struct er
 
 	if (fd < 0)
 		return error_errno(err, -fd, "open cgroup %s", path);
-	*ret_cgroup = (struct cgroup){ .fd = fd, .path = path };
+	*ret_cgroup = (struct cgroup){ .fd = fd, .subgroup = -1, .path = path };
 	return 0;
 }
 

@@ -292,6 +292,10 @@ struct plan_cgroup {
 	bool filter_devices; /* linux.resources.devices is given, or the default rules apply */
 	size_t n_device_rules; /* in order; the last match decides; nothing matches: deny */
 	const struct plan_device_rule *device_rules;
+	/* Relative to the container's cgroup, NULL: none. The init is born in the first, which is then the root of
+	 * its cgroup namespace (run.oci.systemd.subgroup), and moved to the second, below the first, when it
+	 * has that namespace (run.oci.delegate-cgroup). Limits are those of the container's cgroup. */
+	const char *subgroup, *delegate_to;
 	bool delegate; /* chown to the container's root (spec-checklist 185-191) */
 	uint32_t owner_uid, owner_gid; /* host ids, with delegate */
 	bool required; /* limits were asked for: failing to make the cgroup is an error */
@@ -395,6 +399,12 @@ struct plan_process {
 
 /* ---- the whole ---- */
 
+/* A system call filter as the kernel takes it (run.oci.seccomp_bpf_data). */
+struct plan_raw_filter {
+	const void *program; /* struct sock_filter */
+	size_t size; /* in bytes; 0: none */
+};
+
 struct plan {
 	const struct plan_options *options;
 	const struct spec *spec;
@@ -404,6 +414,8 @@ struct plan {
 	struct plan_cgroup cgroup;
 	struct plan_process process;
 	const struct spec_seccomp *seccomp; /* NULL: none */
+	struct plan_raw_filter raw_filter; /* in its place */
+	bool fail_unknown_calls; /* run.oci.seccomp_fail_unknown_syscall */
 	const struct plan_rdt *rdt; /* NULL: none */
 	/* moved into the container's network namespace while the init waits */
 	size_t n_net_devices;

@@ -166,6 +166,9 @@ void plan_print(const struct plan *plan, struct json_writer *writer)
 		json_key(writer, "seccomp");
 		plan_print_seccomp(plan->seccomp, writer);
 	}
+	if (plan->raw_filter.size > 0)
+		json_key_uint(writer, "rawFilterBytes", plan->raw_filter.size);
+	plan_print_true(writer, "failUnknownCalls", plan->fail_unknown_calls);
 	if (plan->hooks) {
 		json_key(writer, "hooks");
 		spec_write_hooks(plan->hooks, writer);

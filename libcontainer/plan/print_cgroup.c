@@ -54,6 +54,8 @@ void plan_print_cgroup(const struct plan_cgroup *cgroup, struct json_writer *wri
 
 	json_object_begin(writer);
 	plan_print_text(writer, "path", cgroup->path);
+	plan_print_text(writer, "subgroup", cgroup->subgroup);
+	plan_print_text(writer, "delegateTo", cgroup->delegate_to);
 	if (cgroup->unit) {
 		json_key(writer, "unit");
 		plan_print_unit(cgroup->unit, writer);

@@ -6,6 +6,7 @@
  * than libraries; conditions of one rule on the same argument are alternatives, as the profiles mean them; a
  * system call newer than the profile gets ENOSYS (enosys.h).
  * Kernel fact: a program has at most 4096 instructions (BPF_MAXINSNS). */
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/bpf_common.h>
 #include <string.h>
@@ -157,4 +158,19 @@ int seccomp_compile(const struct spec_seccomp *spec, struct arena *arena,
 		    struct seccomp_program *ret_program, struct error *err)
 {
 	return seccomp_compile_by(SECCOMP_BY_TARE, spec, arena, ret_program, err);
+}
+
+int seccomp_check_names(const struct spec_seccomp *spec, struct error *err)
+{
+	size_t i, j;
+
+	for (i = 0; i < spec->n_syscalls; i++)
+		for (j = 0; j < spec->syscalls[i].n_names; j++)
+			if (names_find(spec->syscalls[i].names[j]) < 0)
+				return error_set(err, EINVAL,
+						 "linux.seccomp.syscalls[%zu].names[%zu]: "
+						 "invalid seccomp syscall \"%.100s\": "
+						 "libseccomp does not know it",
+						 i, j, spec->syscalls[i].names[j]);
+	return 0;
 }

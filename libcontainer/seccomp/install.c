@@ -4,6 +4,7 @@
  * descriptor of the listener, and both flags together need SECCOMP_FILTER_FLAG_TSYNC_ESRCH. */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +20,15 @@ bool seccomp_notifies(const struct spec_seccomp *spec)
 	return false;
 }
 
+void seccomp_take(const void *program, size_t size, struct seccomp_program *ret_program)
+{
+	*ret_program = (struct seccomp_program){
+		.length = (unsigned short)(size / sizeof *ret_program->instructions),
+		.instructions = (struct sock_filter *)(uintptr_t)program,
+		.flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+	};
+}
+
 static int explain(const struct seccomp_program *program, int code, struct error *err)
 {
 	error_errno(err, code, "load the system call filter of %u instructions",
@@ -26,7 +36,9 @@ static int explain(const struct seccomp_program *program, int code, struct error
 	if (code == EACCES)
 		return error_hint(err, " (it takes process.noNewPrivileges or CAP_SYS_ADMIN)");
 	if (code == EINVAL)
-		return error_hint(err, " (flags %#x: the kernel may not know one of them)",
+		return error_hint(err,
+				  " (flags %#x: the kernel may not know one of them, or the "
+				  "program is none that it takes)",
 				  program->flags);
 	if (code == EBUSY)
 		return error_hint(err, " (a filter of this process has a listener already)");

@@ -36,6 +36,13 @@ int seccomp_compile_by(enum seccomp_compiler which, const struct spec_seccomp *s
 		       struct arena *arena, struct seccomp_program *ret_program,
 		       struct error *err) _must_check_;
 
+/* A program that is given as it is, in place of a profile. @program, @size: whole struct sock_filter, borrowed.
+ * It is loaded as a profile without flags would be. */
+void seccomp_take(const void *program, size_t size, struct seccomp_program *ret_program);
+
+/* Whether all names of system calls are known; the first that is not is EINVAL, by its place. */
+int seccomp_check_names(const struct spec_seccomp *spec, struct error *err) _must_check_;
+
 /* Whether a rule asks a listener (SCMP_ACT_NOTIFY). Its program has SECCOMP_FILTER_FLAG_NEW_LISTENER among
  * its flags. @spec: may be NULL. */
 bool seccomp_notifies(const struct spec_seccomp *spec);

@@ -67,6 +67,10 @@ int state_write_exec(const struct state_dir *dir, const struct state_exec *exec,
 	json_key_bool(writer, "denySetgroups", exec->deny_setgroups);
 	json_key_bool(writer, "noNewKeyring", exec->no_new_keyring);
 	json_key_bool(writer, "filter", exec->filter);
+	if (exec->subgroup)
+		json_key_string(writer, "subgroup", exec->subgroup);
+	if (exec->delegate_to)
+		json_key_string(writer, "delegateTo", exec->delegate_to);
 	json_key(writer, "config");
 	spec_write_exec(exec->spec, writer);
 	json_object_end(writer);
@@ -120,6 +124,13 @@ static bool is_true(const struct json_value *object, const char *name)
 	return value && value->type == JSON_BOOL && value->boolean;
 }
 
+static const char *text_of(const struct json_value *object, const char *name)
+{
+	const struct json_value *value = json_member(object, name);
+
+	return value && value->type == JSON_STRING ? value->text : NULL;
+}
+
 int state_read_exec(const struct state_dir *dir, struct arena *arena,
 		    struct state_exec *ret_exec, struct seccomp_program *ret_filter,
 		    struct error *err)
@@ -145,6 +156,8 @@ int state_read_exec(const struct state_dir *dir, struct arena *arena,
 		.deny_setgroups = is_true(value, "denySetgroups"),
 		.no_new_keyring = is_true(value, "noNewKeyring"),
 		.filter = is_true(value, "filter"),
+		.subgroup = text_of(value, "subgroup"),
+		.delegate_to = text_of(value, "delegateTo"),
 	};
 	if (!namespaces || json_uint64(namespaces, &ret_exec->namespaces) < 0 || !config)
 		return error_set(err, EBADMSG, "%s: namespaces or config is missing",

@@ -157,6 +157,8 @@ struct state_exec {
 	bool foreign_root; /* the init's root is not the root of its mount namespace (chroot) */
 	bool deny_setgroups, no_new_keyring;
 	bool filter; /* a system call filter was saved */
+	/* as in struct plan_cgroup: where processes that are added are born; NULL: in the container's cgroup */
+	const char *subgroup, *delegate_to;
 	const struct spec *spec; /* spec_write_exec() and spec_read_exec() */
 };
 

@@ -82,8 +82,8 @@ static void creation_undo(struct creation *c)
 			  c->created.child.pid);
 	cgroup_close(&c->cgroup);
 	undo_unit(c, &ignored);
-	if (!c->record.unit && c->cgroup.created &&
-	    cgroup_destroy(c->cgroup_path, true, &ignored) < 0)
+	if (!c->record.unit && (c->cgroup.created || c->cgroup.delegates) &&
+	    cgroup_destroy(c->cgroup_path, c->cgroup.created, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
 	else
 		cgroup_remove_above(c->cgroup_path, c->cgroup.above);
@@ -120,11 +120,7 @@ static int ask_for_unit(struct creation *c, struct error *err)
 
 static int compile_filter(struct creation *c, struct error *err)
 {
-	if (!c->prepared.plan->seccomp)
-		return 0;
-	return seccomp_compile_by(c->context->settings->seccomp_compiler,
-				  c->prepared.plan->seccomp, c->context->arena, &c->filter,
-				  err);
+	return prepare_filter(c->context, c->prepared.plan, &c->filter, err);
 }
 
 static int make_cgroup(struct creation *c, struct error *err)
@@ -186,7 +182,7 @@ static int spawn_child(struct creation *c, struct error *err)
 	struct init_context init = {
 		.plan = c->prepared.plan,
 		.sources = &c->sources,
-		.seccomp = c->prepared.plan->seccomp ? &c->filter : NULL,
+		.seccomp = c->filter.length > 0 ? &c->filter : NULL,
 		.join = &c->join,
 		.proc = c->context->proc,
 		.listener = c->listener,
@@ -200,7 +196,7 @@ static int spawn_child(struct creation *c, struct error *err)
 	struct child *child = &c->created.child;
 	int r;
 
-	r = spawn_init(&init, c->cgroup.fd, child, err);
+	r = spawn_init(&init, cgroup_birthplace(&c->cgroup), child, err);
 	if (r < 0)
 		return r;
 	/* before it forks anything */
@@ -301,7 +297,7 @@ static int settle(struct creation *c, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	return cgroup_late_writes(&c->prepared.plan->cgroup, &c->cgroup, err);
+	return cgroup_settle(&c->prepared.plan->cgroup, &c->cgroup, c->created.child.pid, err);
 }
 
 /* The story, a line a step. */

@@ -158,6 +158,8 @@ int create_record_for_exec(struct creation *c, struct error *err)
 		.deny_setgroups = plan->namespaces.deny_setgroups,
 		.no_new_keyring = plan->process.keyring == NULL,
 		.filter = c->filter.length > 0,
+		.subgroup = plan->cgroup.subgroup,
+		.delegate_to = plan->cgroup.delegate_to,
 		.spec = c->prepared.spec,
 	};
 

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
 #include "kernel/process.h"
@@ -174,9 +175,27 @@ static int settle_user_namespace(struct executing *e, struct error *err)
 	return 0;
 }
 
+/* The cgroup that the process is born in: the container's own, or one below it, which the caller or an annotation
+ * of the container has named. */
+static int open_cgroup(struct executing *e, struct error *err)
+{
+	const char *below = e->options->cgroup, *path = e->record->cgroup;
+
+	if (!path)
+		return below ? error_set(err, EINVAL,
+					 "--cgroup: the container has no cgroup of its own")
+			     : 0;
+	if (e->recorded.subgroup) {
+		path = path_join(e->context->arena, path, e->recorded.subgroup);
+		if (!path)
+			return error_oom(err);
+	}
+	return cgroup_open_below(path, below ? below : e->recorded.delegate_to,
+				 e->context->arena, &e->cgroup, err);
+}
+
 static int open_places(struct executing *e, struct error *err)
 {
-	const char *below = e->options->cgroup;
 	char path[32];
 	int r;
 
@@ -190,13 +209,7 @@ static int open_places(struct executing *e, struct error *err)
 		if (e->root < 0)
 			return error_errno(err, errno, "open the container's root");
 	}
-	if (e->record->cgroup)
-		return cgroup_open_below(e->record->cgroup, below, e->context->arena,
-					 &e->cgroup, err);
-	if (below)
-		return error_set(err, EINVAL,
-				 "--cgroup: the container has no cgroup of its own");
-	return 0;
+	return open_cgroup(e, err);
 }
 
 static int spawn_once(struct executing *e, struct error *err)

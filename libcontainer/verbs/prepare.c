@@ -177,3 +177,20 @@ int prepare(struct verb_context *context, const struct verb_create_options *opti
 	timeline_step(options->timeline, "probing and planning");
 	return plan(context, options, detached, ret_prepared, err);
 }
+
+int prepare_filter(struct verb_context *context, const struct plan *plan,
+		   struct seccomp_program *ret_filter, struct error *err)
+{
+	int r = 0;
+
+	*ret_filter = (struct seccomp_program){ 0 };
+	if (plan->raw_filter.size > 0)
+		seccomp_take(plan->raw_filter.program, plan->raw_filter.size, ret_filter);
+	if (!plan->seccomp)
+		return 0;
+	if (plan->fail_unknown_calls)
+		r = seccomp_check_names(plan->seccomp, err);
+	return r < 0 ? r
+		     : seccomp_compile_by(context->settings->seccomp_compiler, plan->seccomp,
+					  context->arena, ret_filter, err);
+}

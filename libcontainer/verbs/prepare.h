@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "plan/plan.h"
+#include "seccomp/seccomp.h"
 #include "verbs/verbs.h"
 
 /* Everything that a plan is made from; lives in the context's arena. */
@@ -18,3 +19,8 @@ struct prepared {
  * @detached: nobody stays in the foreground. ENOENT: "JSON specification file config.json not found". */
 int prepare(struct verb_context *context, const struct verb_create_options *options,
 	    bool detached, struct prepared *ret_prepared, struct error *err) _must_check_;
+
+/* The system call filter of @plan: compiled, or as it is given.
+ * @ret_filter: in the context's arena; empty when there is none. */
+int prepare_filter(struct verb_context *context, const struct plan *plan,
+		   struct seccomp_program *ret_filter, struct error *err) _must_check_;

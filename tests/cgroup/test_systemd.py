@@ -332,3 +332,25 @@ def test_the_helper_is_gone_when_create_returns(container):
             continue
         assert name not in ("tare-systemd", "tare:scope")
     container.delete("--force")
+
+
+@promise("contract:7.14")
+@pytest.mark.parametrize("delegated", [None, "inner"])
+def test_subgroup(container, delegated):
+    """crun's annotations: the container lives below the scope, whose limits hold for it, and sees no more."""
+    container.config["linux"]["resources"].update({"memory": {"limit": 64 * MIB}, "pids": {"limit": 50}})
+    container.config["annotations"] = {"run.oci.systemd.subgroup": "payload"}
+    if delegated:
+        container.config["annotations"]["run.oci.delegate-cgroup"] = delegated
+    container.create(globals_=DRIVER).start()
+    path, below = cgroups.directory(container), "/payload" + (f"/{delegated}" if delegated else "")
+    assert path.endswith(unit(container) + below)
+    scope = path.removesuffix(below)
+    assert read_text(f"{scope}/memory.max") == f"{64 * MIB}\n"
+    assert read_text(f"{scope}/cgroup.procs") == ""
+    inside = container.runtime.ok("exec", container.id, "/bin/cat", "/proc/self/cgroup")
+    assert inside.splitlines()[-1] == "0::/" + (delegated or "")
+    container.runtime.ok("update", "--pids-limit", "60", container.id)
+    assert read_text(f"{scope}/pids.max") == "60\n"
+    container.delete("--force")
+    assert no_unit(container) and not os.path.exists(scope)

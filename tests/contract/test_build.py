@@ -182,6 +182,7 @@ def test_a_subreaper_in_between_gets_init(runtime):
 
 def test_caller_that_ignores_sigchld(runtime):
     """Ignored signals are inherited; with SIGCHLD ignored the kernel reaps children by itself."""
+    callers.skip_peer(runtime, "crun", "ends with 1, having no child to wait for")
     container = runtime.container(["/bin/sh", "-c", "exit 5"])
     container.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 0"]}]}
     container.write()

@@ -64,6 +64,7 @@ def test_errors_on_the_standard_error(conmon, args, words):
 @promise("contract:9")
 def test_final_cgroup_when_the_pid_file_appears(conmon):
     """conmon looks for the memory events of the process's cgroup as soon as it knows the pid."""
+    callers.skip_peer(conmon.runtime, "crun", "writes the pid file in place, where it is seen empty")
     conmon.container.config["linux"]["cgroupsPath"] = f"/{conmon.id}"
     seen, stop = [], threading.Event()
 
