@@ -7,7 +7,11 @@
 int cmd_create(struct tare *tare, int argc, char **argv, struct error *err)
 {
 	struct verb_create_options wanted = { .detach = true };
-	struct option options[CREATE_OPTIONS];
+	bool implied = true; /* what callers also say: create never stays, and adopts nobody */
+	struct option options[CREATE_OPTIONS + 2] = {
+		{ "detach", 0, OPTION_FLAG, &implied, NULL, NULL },
+		{ "no-subreaper", 0, OPTION_FLAG, &implied, NULL, NULL },
+	};
 	const struct usage usage = {
 		.name = "create",
 		.operands = "ID",
@@ -22,7 +26,7 @@ int cmd_create(struct tare *tare, int argc, char **argv, struct error *err)
 	struct operands operands;
 	int r;
 
-	create_option_table(&wanted, options);
+	create_option_table(&wanted, options + 2);
 	r = command_parse(&usage, argc, argv, &operands, err);
 	if (r <= 0)
 		return r;

@@ -40,7 +40,7 @@ int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err)
 	struct verb_spec_options wanted = { .uid = geteuid(), .gid = getegid() };
 	const struct option options[] = {
 		{ "bundle", 'b', OPTION_TEXT, &bundle, "DIR", "directory to write to" },
-		{ "config", 'f', OPTION_TEXT, &name, "FILE", "name of the file" },
+		{ "file", 'f', OPTION_TEXT, &name, "FILE", "name of the file" },
 		{ "rootless", 0, OPTION_FLAG, &wanted.rootless, NULL,
 		  "for a user without privileges: the own id as root of a user namespace" },
 	};

@@ -65,7 +65,9 @@ static const struct option *find_name(const struct usage *usage, const char *nam
 		if (strlen(usage->options[i].name) == length &&
 		    memcmp(usage->options[i].name, name, length) == 0)
 			return &usage->options[i];
-	return length == 4 && memcmp(name, "help", 4) == 0 ? &help_option : NULL;
+	if (length == 4 && memcmp(name, "help", 4) == 0)
+		return &help_option;
+	return length == 5 && memcmp(name, "usage", 5) == 0 ? &help_option : NULL;
 }
 
 static const struct option *find_letter(const struct usage *usage, char letter)
@@ -75,7 +77,7 @@ static const struct option *find_letter(const struct usage *usage, char letter)
 	for (i = 0; i < usage->n_options; i++)
 		if (usage->options[i].letter == letter)
 			return &usage->options[i];
-	return letter == 'h' ? &help_option : NULL;
+	return letter == 'h' || letter == '?' ? &help_option : NULL;
 }
 
 static int set_flag(const struct option *option, const char *value, struct error *err)

@@ -53,7 +53,7 @@ struct globals {
 		*kernel_caps, *seccomp_compiler;
 };
 
-#define GLOBAL_OPTIONS 11
+#define GLOBAL_OPTIONS 12
 
 static void global_table(struct globals *globals, struct option ret_table[GLOBAL_OPTIONS])
 {
@@ -77,6 +77,7 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 		{ "seccomp-compiler", 0, OPTION_TEXT, &globals->seccomp_compiler,
 		  "tare|libseccomp", NULL },
 		{ "version", 'v', OPTION_FLAG, &globals->version, NULL, "show the version" },
+		{ "version", 'V', OPTION_FLAG, &globals->version, NULL, NULL },
 	};
 
 	memcpy(ret_table, table, sizeof table);
@@ -181,6 +182,27 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "help") == 0 || strcmp(word, "h") == 0;
+}
+
+static int unknown_verb(const char *name, struct log *log, struct error *err)
+{
+	error_set(err, EINVAL, "No help topic for '%s'", name);
+	log_fatal(log, err);
+	return EXIT_UNKNOWN_VERB;
+}
+
+/* `tare help VERB` */
+static int show_help_of(struct tare *tare, const char *name, struct log *log, struct error *err)
+{
+	const struct verb *verb = find_verb(name);
+	char option[] = "--help", *words[] = { option, NULL };
+
+	return verb ? verb->run(tare, 1, words, err) : unknown_verb(name, log, err);
+}
+
 /* Returns the exit status, or -errno. */
 static int run(struct tare *tare, int argc, char **argv, struct log *log, struct error *err)
 {
@@ -205,7 +227,9 @@ static int run(struct tare *tare, int argc, char **argv, struct log *log, struct
 		print_version();
 		return command_flush(err);
 	}
-	if (r == 0 || operands.count == 0 || strcmp(operands.values[0], "help") == 0) {
+	if (r > 0 && operands.count > 1 && asks_for_help(operands.values[0]))
+		return show_help_of(tare, operands.values[1], log, err);
+	if (r == 0 || operands.count == 0 || asks_for_help(operands.values[0])) {
 		if (r > 0)
 			command_help(&usage);
 		print_verbs();
@@ -215,11 +239,8 @@ static int run(struct tare *tare, int argc, char **argv, struct log *log, struct
 	if (r < 0)
 		return r;
 	verb = find_verb(operands.values[0]);
-	if (!verb) {
-		error_set(err, EINVAL, "No help topic for '%s'", operands.values[0]);
-		log_fatal(log, err);
-		return EXIT_UNKNOWN_VERB;
-	}
+	if (!verb)
+		return unknown_verb(operands.values[0], log, err);
 	if (verb->sealed) {
 		r = reexec_sealed(argv, err);
 		if (r < 0)
