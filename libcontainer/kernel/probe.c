@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stddef.h>
 #include <string.h>
@@ -54,10 +55,12 @@ static bool probe_memfd_exec(void)
 	return syscall(__NR_memfd_create, NULL, TARE_MFD_EXEC) < 0 && errno == EFAULT;
 }
 
-/* Flags are checked (EINVAL) before the path is looked up (EBADF). */
+/* Flags are checked (EINVAL) before the path is looked up (EBADF). Whoever enters a mount namespace takes its
+ * root as his own, for which he needs CAP_SYS_CHROOT (setns(2)); pivot_root(2) does not ask for that. */
 static bool probe_open_tree_ns(void)
 {
-	return mountfd_open_tree(-1, "x", TARE_OPEN_TREE_NAMESPACE) == -EBADF;
+	return process_is_capable(CAP_SYS_CHROOT) &&
+	       mountfd_open_tree(-1, "x", TARE_OPEN_TREE_NAMESPACE) == -EBADF;
 }
 
 static bool probe_pidfs_id(void)
@@ -121,22 +124,17 @@ int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *er
 	if (wishes & PROBE_DETACHED) {
 		ret_caps->detached = probe_detached();
 		ret_caps->pidns_option = probe_pidns_option();
-	}
-	if (wishes & PROBE_NAMESPACE)
 		ret_caps->open_tree_ns = probe_open_tree_ns();
+	}
 	(void)err;
 	return 0;
 }
-
-static const char ask_open_tree_ns[] = "+open_tree_ns";
 
 static int switch_off_one(struct kernel_caps *caps, const char *word, size_t length,
 			  struct error *err)
 {
 	size_t i;
 
-	if (length == strlen(ask_open_tree_ns) && strncmp(word, ask_open_tree_ns, length) == 0)
-		return 0; /* whoever probes has made a wish of it (PROBE_NAMESPACE) */
 	for (i = 0; i < ELEMENTS_OF(switches) && length > 1 && word[0] == '-'; i++) {
 		if (strlen(switches[i].name) != length - 1 ||
 		    strncmp(word + 1, switches[i].name, length - 1) != 0)

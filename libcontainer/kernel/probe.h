@@ -11,7 +11,7 @@ struct kernel_caps {
 	bool overlay_fd; /* overlay layers by descriptor: Linux 6.13 */
 	bool detached; /* mounts can be moved into a detached tree: Linux 6.15 */
 	bool pidns_option; /* procfs option "pidns": Linux 6.17 */
-	bool open_tree_ns; /* OPEN_TREE_NAMESPACE: Linux 7.0 */
+	bool open_tree_ns; /* OPEN_TREE_NAMESPACE, and the right to enter what it makes: Linux 7.0 */
 	bool pidfs_id; /* file handles of pidfds: Linux 6.14 */
 	bool memfd_exec; /* MFD_EXEC: Linux 6.3 */
 	bool into_cgroup; /* CLONE_INTO_CGROUP is usable: Linux 5.7 */
@@ -21,11 +21,8 @@ struct kernel_caps {
 enum probe_wish {
 	PROBE_OVERLAY =
 		1 << 0, /* overlay_append, overlay_fd: the configuration has an overlay mount */
-	/* detached, pidns_option: the root may be assembled outside */
+	/* detached, pidns_option, open_tree_ns: the root may be assembled outside */
 	PROBE_DETACHED = 1 << 1,
-	/* open_tree_ns: only when it is asked for (--kernel-caps=+open_tree_ns), as long as not all tests
-	 * have run on a kernel that has it */
-	PROBE_NAMESPACE = 1 << 2,
 	PROBE_ALL = ~0,
 };
 
@@ -33,8 +30,7 @@ enum probe_wish {
  * of rights keeps from being tried counts as missing; nothing is an error so far. */
 int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *err) _must_check_;
 
-/* Turns switches off as the option --kernel-caps says: "-name,-name". "+open_tree_ns" is passed over: it is for
- * whoever makes the wishes.
+/* Turns switches off as the option --kernel-caps says: "-name,-name".
  * Fails with EINVAL naming an unknown switch, EPERM when the process is setuid. */
 int probe_switch_off(struct kernel_caps *caps, const char *list,
 		     struct error *err) _must_check_;

@@ -2,6 +2,7 @@
  * pid, or -errno. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,9 @@ int process_setns(int fd, int type) _must_check_;
 
 /* unshare(2). */
 int process_unshare(int flags) _must_check_;
+
+/* Whether @capability (CAP_*) is effective, in the process's own user namespace. */
+bool process_is_capable(int capability) _must_check_;
 
 /* close_range(2) from @first to the highest descriptor. Linux 5.9. */
 int process_close_from(unsigned first) _must_check_;

@@ -3,6 +3,7 @@
  * known types are listed with the namespace they show, and any other is the container's side's. The
  * operations keep their order: from the first that has to be made inside on, all are. */
 #include <string.h>
+#include <sys/mount.h>
 
 #include "base/cleanup.h"
 #include "plan/root.h"
@@ -75,6 +76,20 @@ static bool goes_outside(const struct plan_op *op)
 	}
 }
 
+/* The kernel's copy of a tree leaves out what is unbindable: what an option makes so, and every bind when
+ * linux.rootfsPropagation does. The operations that are left to the container's side come after the copying. */
+static bool can_be_copied(const struct plan_rootfs *rootfs)
+{
+	size_t i;
+
+	if (rootfs->host_propagation == MS_UNBINDABLE)
+		return false;
+	for (i = 0; i < rootfs->n_outside; i++)
+		if (rootfs->ops[i].attributes.propagation == MS_UNBINDABLE)
+			return false;
+	return true;
+}
+
 /* A superblock belongs to the user namespace of the process that makes it, and setns(2) into one can't be
  * undone; a helper process in it would need a copy of the host's mount namespace of its own before it may
  * mount at all, which costs what the detached way saves. So a container with a user namespace is
@@ -101,7 +116,7 @@ void plan_place(const struct plan_builder *b)
 	rootfs->place = PLAN_DETACHED;
 	namespaces->unshare_flags |= namespaces->clone_flags & network_flag;
 	namespaces->clone_flags &= ~(mount_flag | network_flag);
-	if (b->caps->open_tree_ns)
+	if (b->caps->open_tree_ns && can_be_copied(rootfs))
 		rootfs->entrance = PLAN_ENTER_NAMESPACE;
 	else
 		namespaces->unshare_flags |= mount_flag;

@@ -99,13 +99,13 @@ static int await_network(struct rootfs_owners *owners, enum spec_namespace_type 
 	return 0;
 }
 
-/* @ret_tree: -1 when the child has to do it. */
-static int assemble(const struct outside *outside, int *ret_tree, struct error *err)
+/* @ret_tree: -1 when the child has to do it. @ret_namespace: -1 when it is not to be entered as a namespace. */
+static int assemble(const struct outside *outside, int *ret_tree, int *ret_namespace,
+		    struct error *err)
 {
 	_cleanup_(rootfs_owners_close) struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
 	struct late late = { .channel = outside->child->channel };
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
-	_cleanup_fd_ int tree = -1;
 	int r;
 
 	owners.await = await_network;
@@ -115,15 +115,14 @@ static int assemble(const struct outside *outside, int *ret_tree, struct error *
 		trace_debug("the child's namespaces can't be opened: %s", error_errno_text(-r));
 		return 0;
 	}
-	r = rootfs_assemble_outside(rootfs, outside->sources, &owners, &tree, err);
-	if (r == 0 && tree >= 0 && rootfs->entrance == PLAN_ENTER_NAMESPACE) {
-		*ret_tree = rootfs_make_namespace(tree, err);
-		r = *ret_tree < 0 ? *ret_tree : 0;
-	} else if (r == 0) {
-		*ret_tree = steal_fd(&tree);
+	r = rootfs_assemble_outside(rootfs, outside->sources, &owners, ret_tree, err);
+	if (r == 0 && *ret_tree >= 0 && rootfs->entrance == PLAN_ENTER_NAMESPACE) {
+		*ret_namespace = rootfs_make_namespace(*ret_tree, err);
+		r = *ret_namespace < 0 ? *ret_namespace : 0;
 	}
 	if (r < 0 && (late.failed || process_wait_end(outside->child->pidfd, 0) == 0)) {
 		error_ignore(err, "the child has failed, and its word is the cause");
+		cleanup_fd(ret_tree);
 		return 0;
 	}
 	return r < 0 ? error_at(err, "assembling the root") : 0;
@@ -132,16 +131,19 @@ static int assemble(const struct outside *outside, int *ret_tree, struct error *
 int outside_assemble(const struct outside *outside, struct error *err)
 {
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
-	_cleanup_fd_ int tree = -1;
+	/* The tree that was copied goes when the init has been told: to dissolve mounts takes a while. */
+	_cleanup_fd_ int tree = -1, namespace = -1;
 	int r;
 
-	r = assemble(outside, &tree, err);
+	r = assemble(outside, &tree, &namespace, err);
 	if (r < 0)
 		return r;
 	if (tree >= 0)
-		trace_debug("the root was assembled detached: %zu of %zu operations",
-			    rootfs->n_outside, rootfs->n_ops);
-	r = channel_send(outside->child->channel, CHANNEL_GO, 0, NULL, tree);
+		trace_debug("the root was assembled detached: %zu of %zu operations%s",
+			    rootfs->n_outside, rootfs->n_ops,
+			    namespace >= 0 ? "; it is entered as a mount namespace" : "");
+	r = channel_send(outside->child->channel, CHANNEL_GO, 0, NULL,
+			 namespace >= 0 ? namespace : tree);
 	/* EPIPE: it died, and has said why */
 	return r < 0 && r != -EPIPE ? error_errno(err, -r, "send to init") : 0;
 }

@@ -75,13 +75,10 @@ static int load(struct verb_context *context, const char *config, struct prepare
 			 err);
 }
 
-static unsigned probe_wishes(const struct spec *spec, bool layers, const char *asked)
+static unsigned probe_wishes(const struct spec *spec, bool layers)
 {
 	unsigned wishes = (geteuid() == 0 ? PROBE_DETACHED : 0) | (layers ? PROBE_OVERLAY : 0);
 	size_t i;
-
-	if (asked && strstr(asked, "+open_tree_ns"))
-		wishes |= PROBE_NAMESPACE;
 
 	for (i = 0; i < spec->n_mounts; i++)
 		if (spec->mounts[i].type && strcmp(spec->mounts[i].type, "overlay") == 0)
@@ -118,9 +115,8 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 	char directory[PATH_MAX];
 	int r;
 
-	r = probe_kernel(probe_wishes(prepared->spec, options->layers != NULL,
-				      context->settings->kernel_caps),
-			 &prepared->caps, err);
+	r = probe_kernel(probe_wishes(prepared->spec, options->layers != NULL), &prepared->caps,
+			 err);
 	if (r < 0)
 		return r;
 	if (context->settings->kernel_caps) {

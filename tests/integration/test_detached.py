@@ -1,5 +1,6 @@
 """The root assembled outside: where that is done, that nobody sees it, and that it comes out the same as the
-attached way, which --kernel-caps=-detached takes (the run of all tests as Linux 5.14 does so throughout)."""
+attached way, which --kernel-caps=-detached takes (the run of all tests as Linux 5.14 does so throughout). Below Linux
+7.0, or with -open_tree_ns, the finished tree is pivoted to; else it is entered as a mount namespace of its own."""
 import contextlib
 import json
 import os
@@ -16,7 +17,7 @@ import tare
 from tare import eventually, promise
 
 HOOK = [{"path": "/bin/true"}]
-SWITCHED_OFF = "-detached"
+SWITCHED_OFF, PIVOTED = "-detached", "-open_tree_ns"
 
 
 @pytest.fixture(autouse=True)
@@ -25,29 +26,51 @@ def only_tare(runtime):
         pytest.skip("how the root is assembled is tare's own")
 
 
-def kernel_can():
-    """Linux 6.17 has what it takes: mounts on detached trees and procfs for another pid namespace."""
-    return tuple(int(x) for x in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 17)
+def kernel_is(*version):
+    return tuple(int(x) for x in os.uname().release.split("-")[0].split(".")[:2]) >= version
 
 
 def expects_detached(runtime):
-    return kernel_can() and not runtime.kernel_caps
+    """Linux 6.17 has what it takes: mounts on detached trees and procfs for another pid namespace."""
+    return kernel_is(6, 17) and runtime.kernel_caps in ("", PIVOTED)
+
+
+def expects_entering(runtime):
+    return kernel_is(7, 0) and not runtime.kernel_caps
+
+
+def rootfs_plan(container, *options):
+    container.write()
+    return json.loads(container.runtime.ok("plan", "--bundle", container.bundle, *options))["rootfs"]
 
 
 def place(container, *options):
-    container.write()
-    plan = json.loads(container.runtime.ok("plan", "--bundle", container.bundle, *options))
-    return plan["rootfs"]["place"]
+    return rootfs_plan(container, *options)["place"]
 
 
 def test_the_usual_container_is_assembled_outside(runtime):
     """So the whole run without switches covers the detached way, and the run as 5.14 the attached one."""
     container = runtime.container(["/bin/true"])
     wanted = expects_detached(runtime)
-    assert place(container) == ("detached" if wanted else "attached")
+    plan = rootfs_plan(container)
+    assert plan["place"] == ("detached" if wanted else "attached")
+    assert plan.get("entersNamespace", False) == expects_entering(runtime)
     result = runtime.call("run", "--bundle", container.bundle, container.id, globals_=["--debug"])
     assert result.rc == 0, result
     assert ("the root was assembled detached" in result.err) == wanted, result.err
+    assert ("it is entered as a mount namespace" in result.err) == expects_entering(runtime), result.err
+
+
+@promise("spec:84")
+@pytest.mark.parametrize("word", ["unbindable", "runbindable"])
+def test_what_is_unbindable_is_pivoted_to(runtime, word):
+    """The kernel's copy of a tree leaves such mounts out."""
+    container = runtime.container(["/bin/cat", "/proc/self/mountinfo"])
+    container.config["mounts"].append({"destination": "/x", "type": "tmpfs", "source": "x", "options": [word]})
+    assert "entersNamespace" not in rootfs_plan(container)
+    result = container.run()
+    assert result.rc == 0, result
+    assert tare.parse_mountinfo(result.out)["/x"]["propagation"] == ["unbindable"], result.out
 
 
 def with_hook(kind):
@@ -130,7 +153,7 @@ def test_the_watch_sees_a_mount(host, runtime):
     assert "the table was changed" in watch.seen
 
 
-@pytest.mark.parametrize("caps", ["", SWITCHED_OFF])
+@pytest.mark.parametrize("caps", ["", PIVOTED, SWITCHED_OFF])
 def test_nothing_shows_in_the_hosts_mount_table(runtime, caps):
     """Not at any moment: the tests have a mount namespace of their own, in which nobody else mounts."""
     runtime.kernel_caps = ",".join(filter(None, (runtime.kernel_caps, caps)))
@@ -163,7 +186,7 @@ BROKEN = {
 def test_errors_are_the_same_both_ways(runtime, name, first):
     """The message names the mount and what failed, word by word as the attached way has it."""
     said = []
-    for caps in ("", SWITCHED_OFF):
+    for caps in ("", PIVOTED, SWITCHED_OFF):
         runtime.kernel_caps = ",".join(filter(None, (runtime.kernel_caps, caps)))
         container = runtime.container(["/bin/true"])
         mounts = container.config["mounts"]
@@ -171,7 +194,7 @@ def test_errors_are_the_same_both_ways(runtime, name, first):
         result = container.run()
         assert result.rc == 1 and result.out == "", result
         said.append(result.err.replace(container.bundle, "BUNDLE").split(" msg=")[-1].split("level=")[-1])
-    assert said[0] == said[1] and "mounts[" in said[0], said
+    assert said[0] == said[1] == said[2] and "mounts[" in said[0], said
 
 
 NAMESPACED = """
@@ -211,7 +234,7 @@ def test_new_namespaces_are_what_the_file_systems_show(runtime):
     caps = runtime.kernel_caps
     out = namespaced(runtime, caps)
     assert out[0] == "lo" and "mark" not in out and "own cgroup" in out
-    assert out == namespaced(runtime, SWITCHED_OFF)
+    assert out == namespaced(runtime, PIVOTED) == namespaced(runtime, SWITCHED_OFF)
 
 
 @promise("spec:147", "spec:149")

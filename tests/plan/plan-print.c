@@ -34,7 +34,6 @@ static const char *value_of(const char *argument, const char *name)
 static int set_caps(struct kernel_caps *caps, const char *list, struct error *err)
 {
 	memset(caps, strcmp(list, "none") != 0, sizeof *caps);
-	caps->open_tree_ns = strcmp(list, "all") == 0; /* only when asked for */
 	if (strcmp(list, "none") == 0 || strcmp(list, "all") == 0)
 		return 0;
 	return probe_switch_off(caps, list, err);
@@ -124,7 +123,6 @@ int main(int argc, char **argv)
 	int i, r;
 
 	memset(&caps, 1, sizeof caps);
-	caps.open_tree_ns = false;
 	trace_install(print_line, NULL, TRACE_WARNING);
 	for (i = 1, r = 0; i < argc && r >= 0; i++)
 		r = read_option(&options, &caps, argv[i], &err);

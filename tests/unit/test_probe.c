@@ -58,6 +58,7 @@ static void features_come_in_order(void **state)
 	assert_true(!caps.overlay_fd || caps.overlay_append);
 	assert_true(!caps.pidfs_id || caps.memfd_exec);
 	assert_true(!caps.detached || caps.pidfs_id);
+	assert_true(!caps.open_tree_ns || (caps.detached && caps.pidns_option));
 }
 
 static void unwished_stays_false(void **state)
@@ -95,8 +96,8 @@ static void switches_turn_features_off(void **state)
 static void unknown_switches_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"detached",  "-detache",     "-detachedx", "-",
-		"+detached", "-detached,-x", ",",	   "none"
+		"detached", "-detache", "-detachedx",	 "-", "+detached", "-detached,-x",
+		",",	    "none",	"+open_tree_ns",
 	};
 	struct error err = ERROR_INIT;
 	struct kernel_caps caps = { 0 };
