@@ -461,7 +461,7 @@ def check_options_documented(build):
         if verb and f".It Xr tare-{verb} 1" not in read("man/tare.1"):
             yield f"man/tare.1: does not name tare-{verb}"
         for option in re.findall(r"^   --([\w-]+)", help_of(*filter(None, [verb])), re.M):
-            if not re.search(rf"^\.It Fl (\w , )?-{option}\b", read(page), re.M):
+            if not re.search(rf"^\.It Fl (.* , (Fl )?)?-{option}\b", read(page), re.M):
                 yield f"{page}: has no --{option}"
 
 
