@@ -2,7 +2,7 @@
 test that nothing is left behind, and the promises that tests name.
 
 Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUILD), TARE_BUILD (the
-build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, or a list of switches), TARE_SCALE (of
+build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, each, or a list of switches), TARE_SCALE (of
 what is repeated often one in so many is done, default 1), TARE_PATIENCE (a factor of all time limits, default 1),
 TARE_UNPRIVILEGED (set when a user runs what needs no
 root).
@@ -44,15 +44,47 @@ def sample(items):
     many, spread over all. Tests that are marked every_case, and those of tests/cgroup, have all."""
     cases = {}
     for item in items:
-        cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+        caps = item.callspec.params.get("kernel_caps", "") if hasattr(item, "callspec") else ""
+        cases.setdefault((item.nodeid.split("[")[0], caps), []).append(item)
     chosen = set()
-    for test, group in cases.items():
+    for (test, _), group in cases.items():
         count = len(group)
         if tare.SCALE > 1 and count > 2 and not group[0].get_closest_marker("every_case") \
                 and not test.startswith("cgroup/"):
             count = 2 + (count - 2) // tare.SCALE
         chosen |= {group[number * (len(group) - 1) // max(count - 1, 1)] for number in range(count)}
     return [item for item in items if item in chosen]
+
+
+def each_switch(items):
+    """With TARE_KERNEL_CAPS=each: the tests that are marked with switches, once with each of them off. A switch whose
+    feature this kernel does not have is one skipped test."""
+    program = f"{os.environ.get('TARE_BUILD') or tare.TOP + '/build'}/src/tare"
+    lacking = {f"-{name}": name for name in tare.lacking_switches(program)}
+    chosen = []
+    for item in items:
+        caps = getattr(item, "callspec", None) and item.callspec.params.get("kernel_caps")
+        if caps in lacking:
+            if lacking[caps]:
+                why = f"Linux {os.uname().release} has no {lacking[caps]}, so the older way is the only one"
+                item.add_marker(pytest.mark.skip(reason=why))
+                chosen.append(item)
+            lacking[caps] = None
+        elif caps:
+            chosen.append(item)
+    return chosen
+
+
+def pytest_generate_tests(metafunc):
+    names = [name for marker in metafunc.definition.iter_markers("without") for name in marker.args]
+    if names and os.environ.get("TARE_KERNEL_CAPS") == "each" and "kernel_caps" in metafunc.fixturenames:
+        metafunc.parametrize("kernel_caps", [f"-{name}" for name in names], indirect=True)
+
+
+def pytest_runtest_logreport(report):
+    """In the machine, where all of it takes long: what fails is shown at once."""
+    if report.failed and os.environ.get("TARE_TELL") and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid}\n{report.longreprtext[-3000:]}", flush=True)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -73,6 +105,10 @@ def pytest_collection_modifyitems(config, items):
         wanted = {"unprivileged_runtime", "caller_runtime"}
         config.hook.pytest_deselected(items=[x for x in items if not wanted & set(x.fixturenames)])
         items[:] = [x for x in items if wanted & set(x.fixturenames)]
+    if os.environ.get("TARE_KERNEL_CAPS") == "each":
+        marked = each_switch(items)
+        config.hook.pytest_deselected(items=[x for x in items if x not in marked])
+        items[:] = marked
     chosen = sample(items)
     config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
     items[:] = chosen
@@ -134,12 +170,12 @@ def rootfs_template(host, build_directory):
 
 
 @pytest.fixture(scope="session")
-def kernel_caps():
+def kernel_caps(request):
     """The value of --kernel-caps, "" for none."""
-    word = os.environ.get("TARE_KERNEL_CAPS", "none")
+    word = getattr(request, "param", None) or os.environ.get("TARE_KERNEL_CAPS", "none")
     if word in ("", "none"):
         return ""
-    return ",".join(f"-{name}" for name in tare.KERNEL_5_14) if word == "5.14" else word
+    return ",".join(f"-{name}" for name in tare.SWITCHES) if word == "5.14" else word
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ struct kernel_switch {
 #member, offsetof(struct kernel_caps, member) \
 	}
 static const struct kernel_switch switches[] = {
-	SWITCH(overlay_append), SWITCH(overlay_fd), SWITCH(detached),	SWITCH(pidns_option),
-	SWITCH(open_tree_ns),	SWITCH(pidfs_id),   SWITCH(memfd_exec), SWITCH(into_cgroup),
+	SWITCH(overlay_append), SWITCH(overlay_fd),   SWITCH(detached),
+	SWITCH(pidns_option),	SWITCH(open_tree_ns), SWITCH(pidfs_id),
 };
 
 static bool *switch_of(struct kernel_caps *caps, const struct kernel_switch *s)
@@ -39,7 +39,7 @@ static bool *switch_of(struct kernel_caps *caps, const struct kernel_switch *s)
 
 /* A kernel without the member "cgroup" finds non-zero bytes behind its struct (E2BIG); one with it goes
  * on to refuse CLONE_NEWNS together with CLONE_FS (EINVAL), before anything is cloned. */
-static bool probe_into_cgroup(void)
+bool probe_into_cgroup(void)
 {
 	struct tare_clone_args args = {
 		.flags = TARE_CLONE_INTO_CGROUP | CLONE_NEWNS | CLONE_FS,
@@ -47,12 +47,6 @@ static bool probe_into_cgroup(void)
 	};
 
 	return syscall(__NR_clone3, &args, sizeof args) < 0 && errno == EINVAL;
-}
-
-/* Flags are checked (EINVAL) before the name is read (EFAULT). */
-static bool probe_memfd_exec(void)
-{
-	return syscall(__NR_memfd_create, NULL, TARE_MFD_EXEC) < 0 && errno == EFAULT;
 }
 
 /* Flags are checked (EINVAL) before the path is looked up (EBADF). Whoever enters a mount namespace takes its
@@ -115,8 +109,6 @@ static void probe_overlay(struct kernel_caps *caps)
 int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *err)
 {
 	*ret_caps = (struct kernel_caps){
-		.into_cgroup = probe_into_cgroup(),
-		.memfd_exec = probe_memfd_exec(),
 		.pidfs_id = probe_pidfs_id(),
 	};
 	if (wishes & PROBE_OVERLAY)

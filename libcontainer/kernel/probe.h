@@ -1,5 +1,6 @@
 /* What this kernel can do, probed by trying, once, into one record; never by version. The plan is a
- * pure function of it, so each switch can be turned off to run the older path (--kernel-caps=-x,-y). */
+ * pure function of it, so each switch can be turned off to run the older path (--kernel-caps=-x,-y). What has
+ * no older path, or is used before the options are read, is no switch. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,8 +14,6 @@ struct kernel_caps {
 	bool pidns_option; /* procfs option "pidns": Linux 6.17 */
 	bool open_tree_ns; /* OPEN_TREE_NAMESPACE, and the right to enter what it makes: Linux 7.0 */
 	bool pidfs_id; /* file handles of pidfds: Linux 6.14 */
-	bool memfd_exec; /* MFD_EXEC: Linux 6.3 */
-	bool into_cgroup; /* CLONE_INTO_CGROUP is usable: Linux 5.7 */
 };
 
 /* Which of the probes that cost more than an argument check are wanted. */
@@ -29,6 +28,10 @@ enum probe_wish {
 /* Tries what there is to try. @wishes: PROBE_*; what is not wished stays false. What a sandbox or a lack
  * of rights keeps from being tried counts as missing; nothing is an error so far. */
 int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *err) _must_check_;
+
+/* Whether a process can be cloned into a cgroup (CLONE_INTO_CGROUP, Linux 5.7), without which there are no
+ * containers; a sandbox may forbid clone3(2). */
+bool probe_into_cgroup(void) _must_check_;
 
 /* Turns switches off as the option --kernel-caps says: "-name,-name".
  * Fails with EINVAL naming an unknown switch, EPERM when the process is setuid. */

@@ -199,6 +199,7 @@ int plan_layers(const struct plan_builder *b, struct error *err)
 	rootfs->layers = in_order(&l);
 	rootfs->bundle = b->options->bundle;
 	rootfs->layers_by_name = !b->caps->overlay_append;
+	rootfs->layers_by_path = !rootfs->layers_by_name && !b->caps->overlay_fd;
 	return rootfs->layers ? 0 : error_oom(err);
 }
 
@@ -223,6 +224,7 @@ int plan_overlay_layers(const struct plan_builder *b, struct plan_op *op, struct
 	op->fs_options = left;
 	op->n_layers = l.n;
 	op->layers = in_order(&l);
+	op->layers_by_path = !b->caps->overlay_fd;
 	if (!op->layers)
 		return error_oom(err);
 	return 0;

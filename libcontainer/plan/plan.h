@@ -174,6 +174,7 @@ struct plan_op {
 	const struct plan_fs_option *fs_options;
 	size_t n_layers; /* overlay */
 	const struct plan_layer *layers;
+	bool layers_by_path; /* compat: below Linux 6.13: not by descriptor */
 	struct plan_attributes attributes;
 	struct plan_idmap idmap;
 	struct plan_device device;
@@ -201,6 +202,7 @@ struct plan_rootfs {
 	size_t n_layers;
 	const struct plan_layer *layers;
 	const char *bundle; /* where the overlay is attached when @path does not exist */
+	bool layers_by_path; /* compat: below Linux 6.13: each by its path, not by descriptor */
 	bool layers_by_name; /* compat: below Linux 6.7: all in one string, by mount(2) */
 	enum plan_ns_mode mount_ns;
 	bool no_pivot;

@@ -183,6 +183,7 @@ static void print_op(const struct plan_op *op, struct json_writer *writer)
 		json_key_int(writer, "opened", op->opened);
 	print_fs_options(op, writer);
 	print_layers(op->n_layers, op->layers, writer);
+	plan_print_true(writer, "layersByPath", op->layers_by_path);
 	print_attributes(&op->attributes, writer);
 	print_idmap(&op->idmap, writer);
 	if (op->kind == PLAN_OP_DEVICE)
@@ -213,6 +214,7 @@ void plan_print_rootfs(const struct plan_rootfs *rootfs, struct json_writer *wri
 	json_key_string(writer, "path", rootfs->path);
 	plan_print_true(writer, "readonly", rootfs->readonly);
 	print_layers(rootfs->n_layers, rootfs->layers, writer);
+	plan_print_true(writer, "layersByPath", rootfs->layers_by_path);
 	plan_print_true(writer, "layersByName", rootfs->layers_by_name);
 	json_key_string(writer, "mountNamespace", mode_name(rootfs->mount_ns));
 	json_key_string(writer, "place",

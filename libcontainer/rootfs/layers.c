@@ -218,6 +218,7 @@ static int make_overlay(const struct layer_root *root, struct error *err)
 		.opened = -1,
 		.n_layers = root->n,
 		.layers = root->layers,
+		.layers_by_path = root->plan->layers_by_path,
 	};
 	_cleanup_fd_ int overlay = -1;
 	int r;

@@ -66,6 +66,18 @@ static int begin_record(struct creation *c, struct error *err)
 	return 0;
 }
 
+/* compat: below Linux 6.14 a process is known by its number and its start time alone; the verbs that come later
+ * go by what the record has. */
+static int identify(const struct creation *c, pid_t pid, int pidfd,
+		    struct state_identity *ret_identity, struct error *err)
+{
+	int r = state_identify(pid, pidfd, c->context->proc, ret_identity, err);
+
+	if (r >= 0 && !c->prepared.caps.pidfs_id)
+		ret_identity->has_pidfs_id = false;
+	return r;
+}
+
 /* The name is ours from here on; what a killed tare left under it is cleared away first. */
 int create_claim_name(struct creation *c, struct error *err)
 {
@@ -97,7 +109,7 @@ int create_claim_name(struct creation *c, struct error *err)
 	self = process_pidfd_open(getpid());
 	if (self < 0)
 		return error_errno(err, -self, "pidfd_open");
-	r = state_identify(getpid(), self, c->context->proc, &c->record.holder, err);
+	r = identify(c, getpid(), self, &c->record.holder, err);
 	if (r < 0)
 		return r;
 	return state_write(&c->dir, &c->record, err);
@@ -108,7 +120,7 @@ int create_record_init(struct creation *c, struct error *err)
 	const struct child *child = &c->created.child;
 	int r;
 
-	r = state_identify(child->pid, child->pidfd, c->context->proc, &c->record.init, err);
+	r = identify(c, child->pid, child->pidfd, &c->record.init, err);
 	if (r < 0)
 		return r;
 	return state_write(&c->dir, &c->record, err);

@@ -91,7 +91,7 @@ static int check_kernel(struct examination *x, struct error *err)
 	finding->reason = arena_printf(x->context->arena, "%s %s; of what newer ones have: %s",
 				       name.sysname, name.release,
 				       *features ? features : "nothing");
-	if (!caps.into_cgroup) {
+	if (!probe_into_cgroup()) {
 		finding->verdict = DOCTOR_NO;
 		finding->blocks = true;
 		finding->reason = arena_printf(

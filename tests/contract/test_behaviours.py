@@ -14,6 +14,8 @@ import callers
 import console
 from tare import eventually, promise, read_text
 
+pytestmark = pytest.mark.without("open_tree_ns", "pidfs_id")
+
 
 def environment(seen):
     """A report's environment as a dictionary, which must be no shorter."""

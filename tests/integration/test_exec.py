@@ -15,6 +15,8 @@ from callers import skip_peer
 from desk import Desk
 from tare import eventually, promise, read_text, unprivileged, user_namespace
 
+pytestmark = pytest.mark.without("open_tree_ns", "pidfs_id")
+
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts", "time")
 
 

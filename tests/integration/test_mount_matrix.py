@@ -15,6 +15,8 @@ import host as host_module
 import tare
 from tare import promise
 
+pytestmark = pytest.mark.without("detached", "pidns_option", "open_tree_ns")
+
 FIRST = 100000  # the host's id of the container's root in the user namespace
 
 Row = collections.namedtuple("Row", "name promises mounts has change modes")

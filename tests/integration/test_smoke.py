@@ -7,6 +7,8 @@ import pytest
 import console
 from tare import eventually, promise, unprivileged
 
+pytestmark = pytest.mark.without("detached", "pidns_option", "open_tree_ns", "pidfs_id")
+
 
 @promise("contract:6")
 def test_run_prints_and_returns(runtime_in_view):

@@ -10,6 +10,8 @@ import pytest
 
 from tare import eventually, promise, unprivileged
 
+pytestmark = pytest.mark.without("pidfs_id")
+
 
 @pytest.fixture(autouse=True)
 def only_tare(runtime_path):

@@ -25,9 +25,9 @@ import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# What a kernel of Linux 5.14 does not have (names of libcontainer/kernel/probe.h).
-KERNEL_5_14 = ("overlay_append", "overlay_fd", "detached", "pidns_option", "open_tree_ns",
-               "pidfs_id", "memfd_exec")
+# The switches of --kernel-caps (libcontainer/kernel/probe.h), none of which a kernel of Linux 5.14 has.
+SWITCHES = ("overlay_append", "overlay_fd", "detached", "pidns_option", "open_tree_ns",
+            "pidfs_id")
 
 DEFAULT_CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
 
@@ -42,6 +42,14 @@ PATIENCE = int(os.environ.get("TARE_PATIENCE") or 1)
 promise = pytest.mark.promise
 
 Result = collections.namedtuple("Result", "rc out err")
+
+
+def lacking_switches(program):
+    """Of SWITCHES those whose feature this kernel does not have, as this tare's doctor says."""
+    done = subprocess.run([program, "doctor", "-f", "json"], capture_output=True, text=True, check=False)
+    found = [x["reason"] for x in json.loads(done.stdout)["checks"] if x["check"] == "kernel"]
+    has = found[0].partition("of what newer ones have: ")[2].split(", ")
+    return [name for name in SWITCHES if name not in has]
 
 
 def default_config(args=None):

@@ -8,6 +8,8 @@ import pytest
 
 from tare import parse_mountinfo, promise
 
+pytestmark = pytest.mark.without("detached", "pidns_option", "open_tree_ns")
+
 SPELLINGS = {"plain": "/proc", "slash": "/proc/", "double": "//proc", "dot": "/./proc",
              "dotdot": "/tmp/../proc", "relative": "proc", "inner": "/proc/."}
 LINK_TARGETS = {"absolute": "/evil/proc", "relative": "evil/proc", "upwards": "../../../evil/proc",
