@@ -27,7 +27,7 @@ def only_tare(runtime):
 
 
 def kernel_is(*version):
-    return tuple(int(x) for x in os.uname().release.split("-")[0].split(".")[:2]) >= version
+    return tare.linux_version() >= version
 
 
 def expects_detached(runtime):

@@ -250,7 +250,17 @@ def test_the_matrix_is_large_enough():
     assert len({case.id for case in CASES}) == len(CASES)
 
 
-def prepare(container, owner):
+def mount_source(container, path, on_disk):
+    """A mount of its own: a tmpfs, or a directory on the bundle's file system."""
+    if not on_disk:
+        host_module.mount(os.path.basename(path), path, "tmpfs", 0, "mode=755")
+        return
+    directory = f"{container.bundle}/disk-{os.path.basename(path)}"
+    os.mkdir(directory)
+    host_module.mount(directory, path, None, host_module.MS_BIND)
+
+
+def prepare(container, owner, on_disk):
     """The sources: directories that are mounts of their own, shared, with a mount below."""
     sources = f"{container.bundle}/sources"
     os.mkdir(sources)
@@ -259,9 +269,9 @@ def prepare(container, owner):
         os.mkdir(f"{sources}/{name}")
     with open(f"{sources}/file", "w", encoding="ascii") as file:
         file.write("file\n")
-    host_module.mount("dir", f"{sources}/dir", "tmpfs", 0, "mode=755")
+    mount_source(container, f"{sources}/dir", on_disk)
     os.mkdir(f"{sources}/dir/sub")
-    host_module.mount("sub", f"{sources}/dir/sub", "tmpfs", 0, "mode=755")
+    mount_source(container, f"{sources}/dir/sub", on_disk)
     for directory, names, files in os.walk(sources):
         for name in [directory] + [f"{directory}/{x}" for x in names + files]:
             os.chown(name, owner, owner)
@@ -283,7 +293,9 @@ def make_fixture(runtime):
         container = runtime.container(["/bin/cat", "/proc/self/mountinfo"])
         config = container.config
         config["root"]["readonly"] = False
-        sources = prepare(container, FIRST if mode == "userns" else 0)
+        maps = any("uidMappings" in x or "idmap" in x.get("options", []) for x in wanted.mounts)
+        on_disk = maps and tare.linux_version() < (6, 3)  # the first that maps the ids of a tmpfs
+        sources = prepare(container, FIRST if mode == "userns" else 0, on_disk)
         mounted.append(sources)
         for mount in wanted.mounts:
             mount = dict(mount, source=mount["source"].replace("SOURCES", sources))

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tare import eventually, promise, unprivileged
+from tare import eventually, linux_version, promise, unprivileged
 
 pytestmark = pytest.mark.without("pidfs_id")
 
@@ -91,7 +91,7 @@ def test_a_wait_in_progress(runtime, number, text):
     reaper.join()
     known = answer(process)
     assert known in ((0, text), (0, "unknown\n"))
-    if os.uname().release.split(".")[:2] >= ["6", "15"]:
+    if linux_version() >= (6, 15):
         assert known == (0, text)
     # noted down, for those who come later
     assert exit_of(container)["observed"]

@@ -23,8 +23,7 @@ def only_tare(runtime):
 
 def ways(runtime):
     """The values of --kernel-caps that make a difference: here, and with what is switched off anyway."""
-    release = tuple(int(x) for x in os.uname().release.split("-")[0].split(".")[:2])
-    wanted = [x for x, since in zip(SWITCHES, ((7, 0), (6, 17), (0, 0))) if release >= since]
+    wanted = [x for x, since in zip(SWITCHES, ((7, 0), (6, 17), (0, 0))) if tare.linux_version() >= since]
     return wanted if not runtime.kernel_caps else [runtime.kernel_caps]
 
 

@@ -44,6 +44,11 @@ promise = pytest.mark.promise
 Result = collections.namedtuple("Result", "rc out err")
 
 
+def linux_version():
+    """(6, 12): for what a test may not expect of older kernels."""
+    return tuple(int(x) for x in os.uname().release.split("-")[0].split(".")[:2])
+
+
 def lacking_switches(program):
     """Of SWITCHES those whose feature this kernel does not have, as this tare's doctor says."""
     done = subprocess.run([program, "doctor", "-f", "json"], capture_output=True, text=True, check=False)
