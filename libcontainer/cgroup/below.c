@@ -76,17 +76,6 @@ int cgroup_birthplace(const struct cgroup *cgroup)
 	return cgroup->subgroup >= 0 ? cgroup->subgroup : cgroup->fd;
 }
 
-static int move_to(int dir, pid_t pid, struct error *err)
-{
-	_cleanup_fd_ int file = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	char text[16];
-	int length = snprintf(text, sizeof text, "%d", (int)pid);
-
-	if (file < 0 || write(file, text, (size_t)length) < 0)
-		return error_errno(err, errno, "move the init to it");
-	return 0;
-}
-
 int cgroup_settle(const struct plan_cgroup *plan, const struct cgroup *cgroup, pid_t pid,
 		  struct error *err)
 {
@@ -99,7 +88,7 @@ int cgroup_settle(const struct plan_cgroup *plan, const struct cgroup *cgroup, p
 	if (r < 0 || !plan->delegate_to)
 		return r;
 	dir = cgroup_make_below(plan, cgroup_birthplace(cgroup), plan->delegate_to, err);
-	r = dir < 0 ? dir : move_to(dir, pid, err);
+	r = dir < 0 ? dir : cgroup_move(dir, pid, err);
 	return r < 0 ? error_at(err, "annotations[run.oci.delegate-cgroup]: %s",
 				plan->delegate_to)
 		     : 0;

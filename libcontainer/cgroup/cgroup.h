@@ -57,6 +57,9 @@ int cgroup_open_below(const char *path, const char *below, struct arena *arena,
 int cgroup_open_of_process(int proc, pid_t pid, struct arena *arena, struct cgroup *ret_cgroup,
 			   struct error *err) _must_check_;
 
+/* Moves a process into the cgroup whose directory @cgroup is (cgroup.procs). */
+int cgroup_move(int cgroup, pid_t pid, struct error *err) _must_check_;
+
 /* Attaches the device filter that the plan asks for; nothing without a cgroup. */
 int cgroup_filter_devices(const struct plan_cgroup *plan, const struct cgroup *cgroup,
 			  struct error *err) _must_check_;

@@ -154,7 +154,8 @@ int cgroup_locate(const struct plan_cgroup *plan, int proc, struct arena *arena,
 			error_hint(err,
 				   " (limits take a cgroup that was delegated to the user: "
 				   "systemd-run --user --scope -p Delegate=yes -- COMMAND runs "
-				   "a command in one)");
+				   "a command in one; with --systemd-cgroup the user's service "
+				   "manager makes one for the container)");
 		return error_at(err, "rootless needs no limits + no cgrouppath when no "
 				     "permission is granted for cgroups");
 	}

@@ -4,8 +4,10 @@
  * made below its cgroup may be a link to nowhere else, because cgroupfs has no links. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/path.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/file.h"
@@ -37,6 +39,14 @@ int cgroup_open_below(const char *path, const char *below, struct arena *arena,
 			return error_oom(err);
 	}
 	return open_directory(whole, ret_cgroup, err);
+}
+
+int cgroup_move(int cgroup, pid_t pid, struct error *err)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%d", (int)pid);
+	return fd_write_file(cgroup, "cgroup.procs", text, err);
 }
 
 int cgroup_open_of_process(int proc, pid_t pid, struct arena *arena, struct cgroup *ret_cgroup,

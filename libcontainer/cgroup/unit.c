@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/file.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/unit_helper.h"
 #include "kernel/process.h"
@@ -236,6 +237,81 @@ int unit_set(const struct plan_unit *unit, struct error *err)
 	if (r >= 0)
 		r = ask(&session, &message, err);
 	return r < 0 ? error_at(err, "unable to change unit \"%s\"", unit->name) : 0;
+}
+
+static int ask_to_move(const struct unit_seat *seat, pid_t pid, struct error *err)
+{
+	_cleanup_unit_session_ struct unit_session own = UNIT_SESSION_INIT;
+	_cleanup_unit_message_ struct unit_message message = { 0 };
+	struct unit_session *session = seat->session;
+	char number[16];
+	int r = 0;
+
+	if (!session) {
+		session = &own;
+		r = unit_open(true, &own, err);
+	}
+	snprintf(number, sizeof number, "%d", (int)pid);
+	unit_message_add(&message, 0, "move");
+	unit_message_add(&message, 0, seat->unit);
+	unit_message_add(&message, 0, seat->below);
+	unit_message_add(&message, 0, number);
+	return r < 0 ? r : ask(session, &message, err);
+}
+
+/* Where it is by now, which systemd's word alone would not prove. */
+static int check_moved(const struct unit_seat *seat, pid_t pid, struct error *err)
+{
+	struct cgroup_hierarchy hierarchy;
+	size_t length;
+	int r;
+
+	r = cgroup_find_hierarchy_of(seat->proc, pid, seat->arena, &hierarchy, err);
+	if (r < 0)
+		return r;
+	length = strlen(hierarchy.mount_point);
+	if (strncmp(seat->path, hierarchy.mount_point, length) != 0 ||
+	    strcmp(seat->path + length, hierarchy.own) != 0)
+		return error_set(err, EIO, "it is in cgroup %s instead", hierarchy.own);
+	return 0;
+}
+
+/* EBUSY for a cgroup that takes no processes, since controllers are enabled below it: of the kernel's refusals the
+ * manager reports nothing but that it could not do it itself. */
+static int check_takes_processes(const struct unit_seat *seat, struct error *err)
+{
+	char list[1024],
+		*file = arena_printf(seat->arena, "%s/cgroup.subtree_control", seat->path);
+
+	if (!file)
+		return error_oom(err);
+	if (cgroup_file_read(AT_FDCWD, file, list, sizeof list) <= 0)
+		return 0;
+	return error_set(err, EBUSY,
+			 "cgroup %s has controllers enabled for those below it (%s)",
+			 seat->path, list);
+}
+
+int unit_move(void *data, pid_t pid, struct error *err)
+{
+	const struct unit_seat *seat = data;
+	int r;
+
+	r = check_takes_processes(seat, err);
+	if (r < 0)
+		return r;
+	r = ask_to_move(seat, pid, err);
+	if (r >= 0)
+		r = check_moved(seat, pid, err);
+	if (r < 0)
+		error_hint(err,
+			   " (the caller may not do it itself: whoever puts a process into a "
+			   "cgroup has to be allowed to write the cgroup.procs of the nearest "
+			   "cgroup above both. From within the delegated one it works: "
+			   "`systemd-run --user --scope -p Delegate=yes tare ...`)");
+	return r < 0 ? error_at(err, "by the user's service manager, into unit \"%s\"",
+				seat->unit)
+		     : 0;
 }
 
 static int stop(const char *name, bool user, struct error *err)

@@ -62,6 +62,25 @@ void unit_close(struct unit_session *session);
  * @unit: name, user and properties (plan_unit_limits()). */
 int unit_set(const struct plan_unit *unit, struct error *err) _must_check_;
 
+/* Where a process of a user's is to be put by the user's service manager, which may what the user may not (the rule in
+ * process/entry.c). */
+struct unit_seat {
+	struct unit_session *session; /* NULL: unit_move() makes a connection of its own */
+	const char *unit; /* a delegated one; NULL: the cgroup is in no unit of a user's */
+	const char *below; /* the cgroup below the unit's, "/a", or "" */
+	const char *path; /* of the cgroup, absolute in the file system */
+	int proc; /* verified procfs */
+	struct arena *arena;
+};
+
+/* Finds the unit that the cgroup at @path is in, by its name. ret_seat->unit is NULL when there is none. */
+int unit_find_seat(const char *path, struct arena *arena, struct unit_seat *ret_seat,
+		   struct error *err) _must_check_;
+
+/* Has the process @pid put into the seat (AttachProcessesToUnit, systemd 238; the manager asks the system's, where
+ * it may not itself), and sees that it is there. @seat: struct unit_seat. */
+int unit_move(void *seat, pid_t pid, struct error *err) _must_check_;
+
 /* Kills everything in the unit and waits until systemd has removed it, which it does with every scope that is
  * empty; when it doesn't, it is asked to stop it and to forget its failure.
  * @path: of the cgroup; NULL: not known, or none was made. @ask: ask in any case, because by its properties a failed unit

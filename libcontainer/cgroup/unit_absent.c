@@ -61,6 +61,13 @@ int unit_set(const struct plan_unit *unit, struct error *err)
 	return error_set(err, ENOTSUP, ABSENT);
 }
 
+int unit_move(void *seat, pid_t pid, struct error *err)
+{
+	(void)seat;
+	(void)pid;
+	return error_set(err, ENOTSUP, ABSENT);
+}
+
 int unit_remove(const char *name, bool user, const char *path, bool ask, struct error *err)
 {
 	(void)name;

@@ -8,6 +8,7 @@
  *
  *   start UNIT PROPERTY...   StartTransientUnit, and the end of its job
  *   set UNIT PROPERTY...     SetUnitProperties, for the unit's life; answered when the cgroup has them
+ *   move UNIT BELOW PID      AttachProcessesToUnit, into the cgroup BELOW ("/a", or nothing) the unit's own
  *   stop UNIT                StopUnit and the end of its job, ResetFailedUnit; fine if there is no such unit
  *
  *   PROPERTY: "+NAME" or, if an older systemd may not know it, "?NAME"; the signature; the words of the value

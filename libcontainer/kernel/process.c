@@ -127,6 +127,17 @@ int process_wait_signal(int pidfd, int *ret_status, int *ret_signal)
 	return 0;
 }
 
+bool process_killed_at_birth(int pidfd)
+{
+	siginfo_t info = { 0 };
+
+	/* refuses with EINVAL to release the memory of a process that is not being killed */
+	if (syscall(__NR_process_mrelease, pidfd, 0) < 0 && errno != ESRCH && errno != EAGAIN)
+		return false;
+	return waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED | WNOWAIT) == 0 &&
+	       info.si_code != CLD_EXITED && info.si_status == SIGKILL;
+}
+
 int process_wait(int pidfd, int *ret_status)
 {
 	int signal;

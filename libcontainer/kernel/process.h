@@ -49,6 +49,12 @@ int process_wait(int pidfd, int *ret_status) _must_check_;
  * @ret_signal: the signal, or 0 for an exit. */
 int process_wait_signal(int pidfd, int *ret_status, int *ret_signal) _must_check_;
 
+/* Whether a process that was just cloned is being ended by SIGKILL, or was: as when the kernel has sent it that while
+ * it was forked. Does not wait for one that lives (process_mrelease(2) tells it apart in a microsecond), nor reaps.
+ * Where that call is missing (below Linux 5.15, or filtered) the answer is no.
+ * @pidfd: of a child. */
+bool process_killed_at_birth(int pidfd);
+
 /* How a process that has ended did so, for who need not be its parent: from the pidfd when it was reaped while
  * that was held (Linux 6.15), from /proc/PID/stat while it is a zombie.
  * @pidfd: of the process. @pid: its number, in @proc's pid namespace.

@@ -14,6 +14,11 @@
 #define __NR_fchmodat2 452 /* Linux 6.6, the same number on every architecture but alpha */
 #endif
 
+#ifndef __NR_process_mrelease
+#define __NR_process_mrelease \
+	448 /* Linux 5.15, the same number on every architecture but alpha */
+#endif
+
 /* open_tree(2), move_mount(2), fsopen(2), fsmount(2): Linux 5.2 */
 #define TARE_OPEN_TREE_CLONE 1
 #define TARE_OPEN_TREE_NAMESPACE (1 << 1) /* Linux 7.0 */

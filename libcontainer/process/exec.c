@@ -237,16 +237,19 @@ static int become_entrant(struct init_context *context, const struct exec_entran
 }
 
 static _Noreturn void run_entrant(struct init_context *context,
-				  const struct exec_entrance *entrance,
+				  const struct exec_entrance *entrance, bool held,
 				  volatile struct answer *answer)
 {
 	struct error err = ERROR_INIT;
+	int r = 0;
 	pid_t pid;
-	int r;
 
 	init_guard();
 	init_leave_without_parent(context);
-	r = become_entrant(context, entrance, &err);
+	if (held)
+		r = entry_await(context->channel, &err);
+	if (r >= 0)
+		r = become_entrant(context, entrance, &err);
 	if (r >= 0 && madvise((void *)(uintptr_t)answer, sizeof *answer, MADV_DONTFORK) < 0)
 		r = error_errno(&err, errno, "madvise");
 	if (r >= 0) {
@@ -320,12 +323,36 @@ static int wait_for_entrant(int pidfd, const volatile struct answer *answer,
 	return 0;
 }
 
+/* An entrant that is cloned where the caller is, and moved into the container's cgroup. */
+static int spawn_held(struct init_context *context, const struct exec_entrance *entrance,
+		      enum entry_hold hold, volatile struct answer *answer, struct child *child,
+		      struct error *err)
+{
+	_cleanup_fd_ int pidfd = -1;
+	int r, status;
+	pid_t pid;
+
+	pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &pidfd);
+	if (pid == 0)
+		run_entrant(context, entrance, true, answer);
+	if (pid < 0)
+		return error_errno(err, -pid, "clone3");
+	r = entry_move(&entrance->entry, hold, pid, child->channel, err);
+	if (r >= 0)
+		return wait_for_entrant(pidfd, answer, child, err);
+	if (process_pidfd_signal(pidfd, SIGKILL) < 0 || process_wait(pidfd, &status) < 0)
+		trace_debug("the process that was to enter the container is gone already");
+	return r;
+}
+
 static int spawn(struct init_context *context, const struct exec_entrance *entrance,
 		 volatile struct answer *answer, struct child *child, struct error *err)
 {
+	const struct entry *entry = &entrance->entry;
 	uint64_t flags = TARE_CLONE_CLEAR_SIGHAND |
-			 (entrance->cgroup >= 0 ? TARE_CLONE_INTO_CGROUP : 0);
+			 (entry->cgroup >= 0 ? TARE_CLONE_INTO_CGROUP : 0);
 	_cleanup_fd_ int theirs = -1, pidfd = -1;
+	enum entry_hold hold;
 	int ends[2], r;
 	pid_t pid;
 
@@ -334,9 +361,12 @@ static int spawn(struct init_context *context, const struct exec_entrance *entra
 		return r;
 	child->channel = context->parent_end = ends[0];
 	context->channel = theirs = ends[1];
-	pid = process_clone(flags, entrance->cgroup, SIGCHLD, &pidfd);
+	pid = process_clone(flags, entry->cgroup, SIGCHLD, &pidfd);
 	if (pid == 0)
-		run_entrant(context, entrance, answer);
+		run_entrant(context, entrance, false, answer);
+	hold = entry_failed(entry, pid < 0 ? (int)pid : 0, pidfd, answer->pid == 0);
+	if (hold != ENTRY_BORN)
+		return spawn_held(context, entrance, hold, answer, child, err);
 	if (pid < 0)
 		return explain_clone((int)-pid, err);
 	return wait_for_entrant(pidfd, answer, child, err);

@@ -11,7 +11,7 @@ struct exec_entrance {
 	int container; /* pidfd of the container's init */
 	int root; /* its root directory, where that is not the root of its mount namespace; -1 */
 	uint64_t namespaces; /* CLONE_NEW*: which of its namespaces are entered */
-	int cgroup; /* directory to be born in, or -1 */
+	struct entry entry; /* the cgroup to be born in */
 	/* The program is executed only when the caller has said CHANNEL_GO to CHANNEL_STANDING. */
 	bool barrier;
 };

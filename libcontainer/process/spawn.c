@@ -24,6 +24,7 @@
 #include "process/channel.h"
 #include "process/limits.h"
 #include "process/map_helper.h"
+#include "process/stages.h"
 
 static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 {
@@ -31,15 +32,41 @@ static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 	       (cgroup >= 0 ? TARE_CLONE_INTO_CGROUP : 0);
 }
 
-/* The intermediate process: joins, clones the init beside itself, leaves its number in the shared page and
- * ends. Not by a message: the init would share the channel and may speak first. */
-static _Noreturn void run_intermediate(struct init_context *context, int cgroup)
+int spawn_hint(struct error *err)
 {
+	if (err->code == EPERM)
+		error_hint(err, " (creating namespaces takes CAP_SYS_ADMIN or a user "
+				"namespace of one's own)");
+	if (err->code == ENOSPC)
+		error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
+				"nesting depth is reached)");
+	/* the rule of cgroup-v2.rst, "Delegation Containment" */
+	if (err->code == EACCES)
+		error_hint(err, " (whoever puts a process into a cgroup has to be allowed to "
+				"write the cgroup.procs of the nearest cgroup above both: call "
+				"it from within the delegated one, for instance by "
+				"`systemd-run --user --scope -p Delegate=yes tare ...`)");
+	return -err->code;
+}
+
+/* The intermediate process: gets into the cgroup when the init can't be cloned into it, joins, clones the init beside
+ * itself, leaves its number in the shared page and ends. Not by a message: the init would share the channel
+ * and may speak first. */
+static _Noreturn void run_intermediate(struct init_context *context, const struct entry *entry,
+				       enum entry_hold hold)
+{
+	int cgroup = hold == ENTRY_BORN ? entry->cgroup : -1, r = 0;
 	struct error err = ERROR_INIT;
 	pid_t pid;
-	int r;
 
-	r = join_before_clone(context->join, &err);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!context->plan->namespaces.guard_after_maps)
+		prctl(PR_SET_DUMPABLE, 0);
+	init_leave_without_parent(context);
+	if (hold != ENTRY_BORN)
+		r = entry_await(context->channel, &err);
+	if (r >= 0)
+		r = join_before_clone(context->join, &err);
 	if (r >= 0) {
 		pid = process_clone(init_clone_flags(&context->plan->namespaces, cgroup) |
 					    CLONE_PARENT,
@@ -51,6 +78,7 @@ static _Noreturn void run_intermediate(struct init_context *context, int cgroup)
 			_exit(0);
 		}
 		error_errno(&err, -pid, "clone3");
+		spawn_hint(&err);
 	}
 	r = channel_send(context->channel, CHANNEL_ERROR, err.code, err.text, -1);
 	_exit(r < 0 ? 2 : 1);
@@ -80,23 +108,26 @@ static int explain_intermediate(struct child *child, int status, struct error *e
 	return error_set(err, message.value, "%s", message.text);
 }
 
-static int spawn_by_intermediate(struct init_context *context, int cgroup, struct child *child,
-				 struct error *err)
+static int spawn_by_intermediate(struct init_context *context, const struct entry *entry,
+				 enum entry_hold hold, struct child *child, struct error *err)
 {
 	_cleanup_fd_ int pidfd = -1;
+	int r = 0, ended, status;
 	pid_t pid;
-	int r, status;
 
 	pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &pidfd);
 	if (pid < 0)
 		return error_errno(err, -pid, "clone3");
-	if (pid == 0) {
-		if (!context->plan->namespaces.guard_after_maps)
-			prctl(PR_SET_DUMPABLE, 0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		run_intermediate(context, cgroup);
-	}
-	r = process_wait(pidfd, &status);
+	if (pid == 0)
+		run_intermediate(context, entry, hold);
+	if (hold != ENTRY_BORN)
+		r = entry_move(entry, hold, pid, child->channel, err);
+	if (r < 0 && process_pidfd_signal(pidfd, SIGKILL) < 0)
+		trace_debug("the intermediate process is gone already");
+	ended = process_wait(pidfd, &status);
+	if (r < 0)
+		return r;
+	r = ended;
 	if (r < 0)
 		return error_errno(err, -r, "wait for the intermediate process");
 	child->pid = child->progress->pid;
@@ -110,32 +141,16 @@ static int spawn_by_intermediate(struct init_context *context, int cgroup, struc
 	return 0;
 }
 
-int spawn_hint(struct error *err)
-{
-	if (err->code == EPERM)
-		error_hint(err, " (creating namespaces takes CAP_SYS_ADMIN or a user "
-				"namespace of one's own)");
-	if (err->code == ENOSPC)
-		error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
-				"nesting depth is reached)");
-	/* the rule of cgroup-v2.rst, "Delegation Containment" */
-	if (err->code == EACCES)
-		error_hint(err, " (whoever puts a process into a cgroup has to be allowed to "
-				"write the cgroup.procs of the nearest cgroup above both: call "
-				"it from within the delegated one, for instance by "
-				"`systemd-run --user --scope -p Delegate=yes tare ...`)");
-	return -err->code;
-}
-
-static int clone_init(struct init_context *context, int cgroup, struct child *child,
-		      struct error *err)
+static int clone_init(struct init_context *context, const struct entry *entry,
+		      struct child *child, struct error *err)
 {
 	const struct plan_namespaces *plan = &context->plan->namespaces;
 	pid_t pid;
 
 	if (plan->intermediate)
-		return spawn_by_intermediate(context, cgroup, child, err);
-	pid = process_clone(init_clone_flags(plan, cgroup), cgroup, SIGCHLD, &child->pidfd);
+		return spawn_by_intermediate(context, entry, ENTRY_BORN, child, err);
+	pid = process_clone(init_clone_flags(plan, entry->cgroup), entry->cgroup, SIGCHLD,
+			    &child->pidfd);
 	if (pid == 0)
 		init_run(context);
 	if (pid < 0) {
@@ -146,7 +161,24 @@ static int clone_init(struct init_context *context, int cgroup, struct child *ch
 	return 0;
 }
 
-int spawn_init(struct init_context *context, int cgroup, struct child *ret_child,
+/* Born in its cgroup, or of a process that was moved there. */
+static int clone_or_move(struct init_context *context, const struct entry *entry,
+			 struct child *child, struct error *err)
+{
+	int r = clone_init(context, entry, child, err);
+	enum entry_hold hold = entry_failed(entry, r, child->pidfd,
+					    child->progress->stage == 0);
+
+	if (hold == ENTRY_BORN)
+		return r;
+	if (r < 0)
+		error_ignore(err, "it is moved there instead");
+	cleanup_fd(&child->pidfd);
+	child->pid = child->progress->pid = 0;
+	return spawn_by_intermediate(context, entry, hold, child, err);
+}
+
+int spawn_init(struct init_context *context, const struct entry *entry, struct child *ret_child,
 	       struct error *err)
 {
 	_cleanup_fd_ int theirs = -1;
@@ -165,7 +197,7 @@ int spawn_init(struct init_context *context, int cgroup, struct child *ret_child
 	ret_child->channel = context->parent_end = ends[0];
 	context->channel = theirs = ends[1];
 	limits_raise(&context->plan->process);
-	return clone_init(context, cgroup, ret_child, err);
+	return clone_or_move(context, entry, ret_child, err);
 }
 
 /* The kernel takes a map in one write of less than a page, however few its ranges are. */
@@ -295,8 +327,7 @@ int child_explain_end(const struct child *child, int status, struct error *err)
 		return error_set(err, ECHILD, "init ended with status %d while %s", status,
 				 stage);
 	error_set(err, ECHILD, "init was killed by signal %d while %s", status - 128, stage);
-	/* The kernel compares how often the caller's cgroup was killed with how often the other was, when it
-	 * looks for a kill during the fork (cgroup_css_set_fork(), seen on Linux 6.18). */
+	/* see process/entry.c: what is left is a kernel that does not let tare see it in time */
 	if (status == 128 + SIGKILL && child->progress->stage == 0)
 		error_hint(err,
 			   " (was cgroup.kill written in the cgroup of tare's caller, or in "

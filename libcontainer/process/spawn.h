@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "plan/plan.h"
+#include "process/entry.h"
 #include "process/init.h"
 
 struct child {
@@ -21,8 +22,9 @@ struct child {
 	}
 
 /* Clones the init, which runs @context (whose channel and progress are filled in here).
- * @cgroup: directory to be born in, or -1. Returns in the parent only. */
-int spawn_init(struct init_context *context, int cgroup, struct child *ret_child,
+ * @entry: the cgroup that it is born in. Returns in the parent only.
+ * Where the caller's word for the cgroup is refused and nobody else moves it there: EACCES, with the rule. */
+int spawn_init(struct init_context *context, const struct entry *entry, struct child *ret_child,
 	       struct error *err) _must_check_;
 
 /* Writes the id maps of a new user namespace (any number of extents). */

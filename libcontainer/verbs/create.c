@@ -177,6 +177,27 @@ static int open_sources(struct creation *c, struct error *err)
 	return c->listener < 0 ? c->listener : 0;
 }
 
+/* Where the user's service manager would have to put the init. */
+static struct unit_seat find_seat(struct creation *c)
+{
+	const struct plan_cgroup *plan = &c->prepared.plan->cgroup;
+	struct arena *arena = c->context->arena;
+	struct unit_seat seat = {
+		.session = &c->unit,
+		.unit = plan->unit ? plan->unit->name : NULL,
+		.below = "",
+		.path = c->cgroup.path ? c->cgroup.path : "",
+		.proc = c->context->proc,
+		.arena = arena,
+	};
+
+	if (c->cgroup.subgroup >= 0) {
+		seat.below = arena_printf(arena, "/%s", plan->subgroup);
+		seat.path = arena_printf(arena, "%s/%s", c->cgroup.path, plan->subgroup);
+	}
+	return seat;
+}
+
 static int spawn_child(struct creation *c, struct error *err)
 {
 	struct init_context init = {
@@ -193,10 +214,19 @@ static int spawn_child(struct creation *c, struct error *err)
 		.arena = c->context->arena,
 		.timed = c->options->timeline != NULL,
 	};
+	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
+	struct unit_seat seat = find_seat(c);
+	const struct entry entry = {
+		.cgroup = cgroup_birthplace(&c->cgroup),
+		.move = unit && unit->user ? unit_move : NULL,
+		.data = &seat,
+	};
 	struct child *child = &c->created.child;
 	int r;
 
-	r = spawn_init(&init, cgroup_birthplace(&c->cgroup), child, err);
+	if (!seat.below || !seat.path)
+		return error_oom(err);
+	r = spawn_init(&init, &entry, child, err);
 	if (r < 0)
 		return r;
 	/* before it forks anything */
@@ -205,7 +235,7 @@ static int spawn_child(struct creation *c, struct error *err)
 		error_ignore(err, "it has failed, and its word is the cause");
 	else if (r < 0)
 		return r;
-	unit_release(&c->unit, c->prepared.plan->cgroup.unit);
+	unit_release(&c->unit, unit);
 	/* from here on only the init can be started through the socket */
 	cleanup_fd(&c->listener);
 	return 0;

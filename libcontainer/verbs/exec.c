@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/unit.h"
 #include "kernel/process.h"
 #include "process/attend.h"
 #include "process/channel.h"
@@ -212,8 +213,24 @@ static int open_places(struct executing *e, struct error *err)
 	return open_cgroup(e, err);
 }
 
+/* A user who calls from outside of what was delegated to them is let in by their service manager. */
+static int find_seat(const struct executing *e, struct unit_seat *ret_seat, struct error *err)
+{
+	int r;
+
+	*ret_seat = (struct unit_seat){ 0 };
+	if (!e->cgroup.path)
+		return 0;
+	r = unit_find_seat(e->cgroup.path, e->context->arena, ret_seat, err);
+	ret_seat->proc = e->context->proc;
+	ret_seat->arena = e->context->arena;
+	return r;
+}
+
 static int spawn_once(struct executing *e, struct error *err)
 {
+	struct unit_seat seat;
+	int r = find_seat(e, &seat, err);
 	struct init_context init = {
 		.plan = e->plan,
 		.seccomp = e->recorded.filter ? &e->filter : NULL,
@@ -229,11 +246,15 @@ static int spawn_once(struct executing *e, struct error *err)
 		.container = e->container,
 		.root = e->root,
 		.namespaces = e->recorded.namespaces,
-		.cgroup = e->cgroup.fd,
+		.entry = { .cgroup = e->cgroup.fd,
+			   .move = seat.unit ? unit_move : NULL,
+			   .data = &seat },
 		.barrier = !e->plan->options->detached || e->options->pidfd_socket ||
 			   e->record->rdt.root,
 	};
 
+	if (r < 0)
+		return r;
 	return exec_spawn(&init, &entrance, &e->child, err);
 }
 

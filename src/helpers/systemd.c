@@ -516,6 +516,41 @@ static int set(struct helper *h, struct request *request, struct error *err)
 	return r < 0 ? r : settle(h, err);
 }
 
+/* @words: the cgroup below the unit's, the process. */
+static int move(const struct helper *h, const char *unit, struct unit_words *words,
+		struct error *err)
+{
+	const char *below = unit_words_next(words), *number = unit_words_next(words);
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *m = NULL;
+	uint32_t pid;
+	int r;
+
+	if (!below || !number)
+		return malformed(err);
+	pid = (uint32_t)strtoul(number, NULL, 10);
+	r = new_call(h, "AttachProcessesToUnit", &m, err);
+	if (r < 0)
+		return r;
+	r = h->f.sd_bus_message_append_basic(m, 's', unit);
+	if (r >= 0)
+		r = h->f.sd_bus_message_append_basic(m, 's', below);
+	if (r >= 0)
+		r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "u");
+	if (r >= 0)
+		r = h->f.sd_bus_message_append_basic(m, 'u', &pid);
+	if (r >= 0)
+		r = h->f.sd_bus_message_close_container(m);
+	if (r >= 0)
+		r = h->f.sd_bus_call(h->bus, m, (uint64_t)PATIENCE_MS * 1000, &error, NULL);
+	if (r < 0)
+		error_set(err, -r, "AttachProcessesToUnit: %s",
+			  error.message ? error.message : error_errno_text(-r));
+	h->f.sd_bus_error_free(&error);
+	h->f.sd_bus_message_unref(m);
+	return r < 0 ? r : 0;
+}
+
 static int stop(struct helper *h, const char *unit, struct error *err)
 {
 	const struct call call = { "StopUnit", { unit, "replace" } };
@@ -560,6 +595,8 @@ static int serve(struct helper *h, const char *data, size_t length, struct error
 		return start(h, &request, err);
 	if (strcmp(verb, "set") == 0)
 		return set(h, &request, err);
+	if (strcmp(verb, "move") == 0)
+		return move(h, request.unit, &request.properties, err);
 	if (strcmp(verb, "stop") == 0 && !unit_words_next(&words))
 		return stop(h, request.unit, err);
 	return malformed(err);

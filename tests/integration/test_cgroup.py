@@ -186,22 +186,3 @@ def test_owner_without_the_kernels_list(runtime):
     assert owned == {"cgroup.procs", "cgroup.subtree_control", "cgroup.threads"}
     assert (os.stat(place).st_uid, os.stat(place).st_gid) == (1000, 1001)
     container.delete("--force")
-
-
-@promise("issue:7.4")
-def test_in_a_cgroup_that_was_killed_before(runtime):
-    """Kernels that count kills take the init for a victim of the older one; then the message says so."""
-    container = runtime.container(["/bin/true"])
-    place = directory(runtime, container.id)
-    container.config["linux"]["cgroupsPath"] = f"/{container.id}"
-    os.mkdir(place)
-    try:
-        if not os.path.exists(f"{place}/cgroup.kill"):
-            pytest.skip("no cgroup.kill")
-        with open(f"{place}/cgroup.kill", "w", encoding="ascii") as file:
-            file.write("1")
-        result = container.run()
-        assert result.rc == 0 or "cgroup.kill" in result.err or not runtime.is_tare, result
-    finally:
-        if os.path.exists(place):
-            os.rmdir(place)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "cgroup/unit.h"
 #include "cgroup/unit_message.h"
 #include "plan/gvariant.h"
 #include "plan/unit.h"
@@ -246,12 +247,51 @@ static void test_answers(void **state)
 	assert_int_equal(answer("what", 5, &text), -EBADMSG);
 }
 
+#define USER "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service"
+
+/* Which unit a cgroup is in, and where below it. */
+static const struct {
+	const char *path, *unit, *below;
+} seats[] = {
+	{ USER "/tare.slice/tare-test.slice/tare-a.scope", "tare-a.scope", "" },
+	{ USER "/app.slice/run-1.scope/a/b", "run-1.scope", "/a/b" },
+	{ USER "/app.slice/x.service/y.service", "x.service", "/y.service" },
+	{ USER "/_cgroup.scope/a", "cgroup.scope", "/a" },
+	{ USER "/a/b.scope", NULL, NULL },
+	{ USER "/app.slice", NULL, NULL },
+	{ USER, NULL, NULL },
+	{ USER "/.scope", NULL, NULL },
+	{ "/sys/fs/cgroup/user.slice/user-1000.slice/session-1.scope/a", NULL, NULL },
+	{ "/sys/fs/cgroup/system.slice/docker-1.scope", NULL, NULL },
+	{ "/sys/fs/cgroup/user@x/user@1000.service/b.scope/c", "b.scope", "/c" },
+};
+
+static void test_seats(void **state)
+{
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct error err = ERROR_INIT;
+	struct unit_seat seat;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ELEMENTS_OF(seats); i++) {
+		assert_int_equal(unit_find_seat(seats[i].path, arena, &seat, &err), 0);
+		if (!seats[i].unit) {
+			assert_null(seat.unit);
+			continue;
+		}
+		assert_non_null(seat.unit);
+		assert_string_equal(seat.unit, seats[i].unit);
+		assert_string_equal(seat.below, seats[i].below);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gvariant), cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_lists),	 cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_answers),	 cmocka_unit_test(test_seats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
