@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -47,14 +48,20 @@ static int check_program(const char *path)
 
 static int refuse(const char *name, const char *path, int code, struct error *err)
 {
+	struct statvfs fs;
+
 	if (code == ETXTBSY)
 		return error_set(
 			err, EACCES,
 			"exec: \"%s\": permission denied: it leads to the runtime's own "
 			"executable",
 			name);
-	if (code == EISDIR || code == EACCES)
-		return error_errno(err, code, "exec: \"%s\"", name);
+	if (code == EISDIR || code == EACCES) {
+		error_errno(err, code, "exec: \"%s\"", name);
+		return code == EACCES && statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOEXEC)
+			       ? error_hint(err, " (its file system is mounted noexec)")
+			       : -code;
+	}
 	return error_errno(err, code, "exec: \"%s\": stat %s", name, path);
 }
 

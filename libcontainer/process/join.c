@@ -28,8 +28,15 @@ static int open_one(const struct plan_namespace *plan, enum spec_namespace_type 
 	struct statfs fs;
 
 	fd = open(plan->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return error_errno(err, errno, "open %s", plan->path);
+	if (fd < 0) {
+		error_errno(err, errno, "open %s", plan->path);
+		return err->code == EACCES
+			       ? error_hint(err,
+					    " (a process's namespaces may be opened by who "
+					    "may trace it: its user, if it has no more "
+					    "privileges)")
+			       : -err->code;
+	}
 	if (fstatfs(fd, &fs) < 0)
 		return error_errno(err, errno, "fstatfs %s", plan->path);
 	if (fs.f_type != TARE_NSFS_MAGIC ||

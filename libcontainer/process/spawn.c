@@ -25,6 +25,7 @@
 #include "process/limits.h"
 #include "process/map_helper.h"
 #include "process/stages.h"
+#include "process/userns.h"
 
 static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 {
@@ -32,12 +33,15 @@ static uint64_t init_clone_flags(const struct plan_namespaces *plan, int cgroup)
 	       (cgroup >= 0 ? TARE_CLONE_INTO_CGROUP : 0);
 }
 
-int spawn_hint(struct error *err)
+int spawn_hint(uint64_t flags, int proc, struct error *err)
 {
-	if (err->code == EPERM)
+	if ((flags & CLONE_NEWUSER) &&
+	    (err->code == EPERM || err->code == ENOSPC || err->code == EUSERS))
+		userns_hint(proc, err);
+	else if (err->code == EPERM)
 		error_hint(err, " (creating namespaces takes CAP_SYS_ADMIN or a user "
 				"namespace of one's own)");
-	if (err->code == ENOSPC)
+	else if (err->code == ENOSPC)
 		error_hint(err, " (a limit of /proc/sys/user/max_*_namespaces or the "
 				"nesting depth is reached)");
 	/* the rule of cgroup-v2.rst, "Delegation Containment" */
@@ -78,7 +82,7 @@ static _Noreturn void run_intermediate(struct init_context *context, const struc
 			_exit(0);
 		}
 		error_errno(&err, -pid, "clone3");
-		spawn_hint(&err);
+		spawn_hint(context->plan->namespaces.clone_flags, context->proc, &err);
 	}
 	r = channel_send(context->channel, CHANNEL_ERROR, err.code, err.text, -1);
 	_exit(r < 0 ? 2 : 1);
@@ -155,7 +159,7 @@ static int clone_init(struct init_context *context, const struct entry *entry,
 		init_run(context);
 	if (pid < 0) {
 		error_errno(err, -pid, "clone3");
-		return spawn_hint(err);
+		return spawn_hint(plan->clone_flags, context->proc, err);
 	}
 	child->pid = pid;
 	return 0;

@@ -39,8 +39,9 @@ int spawn_settle(const struct plan_process *plan, const struct child *child, int
 int spawn_inner_pid(const struct plan_namespaces *plan, const struct child *child, int proc,
 		    pid_t *ret_pid, struct error *err) _must_check_;
 
-/* Adds to the error of a call that makes namespaces what it takes. Returns -err->code. */
-int spawn_hint(struct error *err);
+/* Adds to the error of a call that makes the namespaces @flags what it takes. @proc: verified procfs. Returns
+ * -err->code. */
+int spawn_hint(uint64_t flags, int proc, struct error *err);
 
 /* Kills the child (and with it, when it is the init of a pid namespace, all in that) and reaps it. */
 void spawn_kill(struct child *child);

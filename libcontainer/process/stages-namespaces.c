@@ -100,7 +100,7 @@ int stage_late_namespaces(struct init_context *context, struct error *err)
 	r = process_unshare((int)plan->unshare_flags);
 	if (r < 0) {
 		error_errno(err, -r, "unshare namespaces");
-		return spawn_hint(err);
+		return spawn_hint(plan->unshare_flags, context->proc, err);
 	}
 	if (context->plan->rootfs.place == PLAN_DETACHED &&
 	    (plan->unshare_flags & CLONE_NEWNET))

@@ -70,36 +70,6 @@ int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_
 	return 0;
 }
 
-/* Names the directory on the way to root.path that the container's root user may not search. */
-static void hint_search(const char *path, struct error *err)
-{
-	char prefix[PATH_MAX];
-	size_t at = 0, parent = 0;
-	int fd;
-
-	if (strlen(path) >= sizeof prefix)
-		return;
-	while (path[at]) {
-		at += strspn(path + at, "/");
-		at += strcspn(path + at, "/");
-		memcpy(prefix, path, at);
-		prefix[at] = '\0';
-		fd = open(prefix, O_PATH | O_CLOEXEC);
-		if (fd >= 0) {
-			close(fd);
-			parent = at;
-			continue;
-		}
-		if (errno == EACCES)
-			error_hint(
-				err,
-				" (the container's root user has no search permission on "
-				"\"%.*s\": give it with chmod or setfacl, or move the bundle)",
-				parent ? (int)parent : 1, parent ? path : "/");
-		return;
-	}
-}
-
 int assembly_open_root(const struct plan_rootfs *plan, struct error *err)
 {
 	int fd = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -109,7 +79,7 @@ int assembly_open_root(const struct plan_rootfs *plan, struct error *err)
 	if (fd < 0) {
 		op_failed(err, errno, "open the root \"%s\"", plan->path);
 		if (err->code == EACCES)
-			hint_search(plan->path, err);
+			op_hint_search(plan->path, err);
 		return -err->code;
 	}
 	return fd;

@@ -3,6 +3,7 @@
  * in the container's side, or enters the namespace that is to be shown (outside.c). mount(2) is left for what the new calls can't say
  * (filesystem-mount2.c): i_version, a long option, a kernel (or an emulation) that lacks them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,8 +67,15 @@ static int set_options(int context, const struct plan_op *op, struct error *err)
 		option = &op->fs_options[i];
 		r = option->value ? mountfd_set_string(context, option->key, option->value)
 				  : mountfd_set_flag(context, option->key);
-		if (r < 0)
-			return context_failed(context, -r, "set the option", option->key, err);
+		if (r < 0) {
+			context_failed(context, -r, "set the option", option->key, err);
+			return r == -EINVAL && strcmp(option->key + 1, "id") == 0
+				       ? error_hint(err,
+						    " (in a user namespace the id has to "
+						    "be in linux.%sMappings)",
+						    option->key)
+				       : r;
+		}
 	}
 	return 0;
 }
@@ -133,10 +141,22 @@ static int set_mode(int context, const struct plan_op *op, int target, struct er
 	return 0;
 }
 
+/* Whether a user namespace is what was refused, and not one of the types that say more about it below. */
+static void hint_type(const struct assembly *assembly, const struct plan_op *op, int code,
+		      struct error *err)
+{
+	if (code == EPERM && assembly->plan->in_userns && !is_type(op, "sysfs") &&
+	    !is_type(op, "proc"))
+		error_hint(err, " (in a user namespace the kernel mounts few types: tmpfs, "
+				"devpts, mqueue, overlay, fuse, cgroup2, ...; others are "
+				"mounted on the host, and bound)");
+}
+
 static int create_failed(int context, const struct assembly *assembly, const struct plan_op *op,
 			 int code, struct error *err)
 {
 	context_failed(context, code, "create the file system of type", op->type, err);
+	hint_type(assembly, op, code, err);
 	if (code == EPERM && assembly->plan->in_userns && is_type(op, "sysfs"))
 		error_hint(err,
 			   " (in a user namespace sysfs needs a new network namespace that "
@@ -163,8 +183,11 @@ int filesystem_make(const struct assembly *assembly, const struct plan_op *op, i
 	if (context == -ENODEV)
 		return op_failed(err, ENODEV, "file system type \"%s\" is not known here",
 				 op->type);
-	if (context < 0)
-		return op_failed(err, -context, "open file system type \"%s\"", op->type);
+	if (context < 0) {
+		op_failed(err, -context, "open file system type \"%s\"", op->type);
+		hint_type(assembly, op, -context, err);
+		return context;
+	}
 	if (op->source && op->source[0]) {
 		r = mountfd_set_string(context, "source", op->source);
 		if (r < 0)
@@ -235,6 +258,30 @@ static int dress(const struct assembly *assembly, const struct plan_op *op, int 
 	return attributes_apply(mount, &rest, 0, err);
 }
 
+/* sysfs shows a network namespace, and belongs to the user namespace that owns it: in another the host's is bound, as
+ * `spec --rootless` has it. */
+static int bind_sysfs(const struct assembly *assembly, const struct plan_op *op, int at,
+		      struct error *err)
+{
+	const struct plan_attributes attributes = {
+		.set = op->attributes.set,
+		.recursive_set = op->attributes.set | op->attributes.recursive_set,
+	};
+	_cleanup_fd_ int mount = -1;
+	int r;
+
+	error_ignore(err, "no right to mount sysfs without a network namespace of the "
+			  "container's own: /sys is bound");
+	mount = mountfd_open_tree(AT_FDCWD, "/sys", TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE);
+	if (mount < 0)
+		return op_failed(err, -mount, "clone /sys");
+	r = attributes_apply(mount, &attributes, assembly->plan->host_propagation, err);
+	if (r < 0)
+		return r;
+	r = mountfd_attach(mount, at);
+	return r < 0 ? op_failed(err, -r, "attach the bind of /sys") : 0;
+}
+
 int filesystem_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
 	const struct target target = {
@@ -260,6 +307,8 @@ int filesystem_perform(struct assembly *assembly, const struct plan_op *op, stru
 			    op->type);
 		return filesystem_mount2(assembly, op, at, err);
 	}
+	if (mount_fd == -EPERM && assembly->plan->in_userns && is_type(op, "sysfs"))
+		return bind_sysfs(assembly, op, at, err);
 	if (mount_fd < 0)
 		return mount_fd;
 	r = dress(assembly, op, mount_fd, at, err);

@@ -4,7 +4,12 @@
 #include "rootfs/operation.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 int op_failed(struct error *err, int code, const char *format, ...)
 {
@@ -18,6 +23,36 @@ int op_failed(struct error *err, int code, const char *format, ...)
 	va_end(ap);
 	return error_set(err, code, "%s: %c%s", text, tolower((unsigned char)word[0]),
 			 word[0] ? word + 1 : "");
+}
+
+int op_hint_search(const char *path, struct error *err)
+{
+	char prefix[PATH_MAX];
+	size_t at = 0, parent = 0;
+	int fd;
+
+	if (err->code != EACCES || strlen(path) >= sizeof prefix)
+		return -err->code;
+	while (path[at]) {
+		at += strspn(path + at, "/");
+		at += strcspn(path + at, "/");
+		memcpy(prefix, path, at);
+		prefix[at] = '\0';
+		fd = open(prefix, O_PATH | O_CLOEXEC);
+		if (fd >= 0) {
+			close(fd);
+			parent = at;
+			continue;
+		}
+		if (errno == EACCES)
+			error_hint(err,
+				   " (the container's root user has no search permission on "
+				   "\"%.*s\": give it with chmod or setfacl, or move what is "
+				   "below)",
+				   parent ? (int)parent : 1, parent ? path : "/");
+		break;
+	}
+	return -err->code;
 }
 
 int op_at(struct error *err, const struct plan_op *op)

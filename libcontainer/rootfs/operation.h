@@ -55,6 +55,10 @@ int op_failed(struct error *err, int code, const char *format, ...) _printf_(3, 
  * for it. Returns -err->code. */
 int op_at(struct error *err, const struct plan_op *op);
 
+/* After EACCES for @path, which is the host's: names the directory on the way to it that the caller, which is the
+ * container's root user by now, may not search. Returns -err->code. */
+int op_hint_search(const char *path, struct error *err);
+
 /* Makes the file system of @op and its detached mount, which is returned.
  * @covered: the directory whose mode a tmpfs takes, or -1. @attributes: for fsmount(2).
  * -EOPNOTSUPP or -ENOSYS without a text: mount(2) has to be used. */

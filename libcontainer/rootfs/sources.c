@@ -12,6 +12,10 @@
 #include "kernel/uapi.h"
 #include "rootfs/operation.h"
 
+#define DEVICE_HINT                                                                     \
+	" (in a user namespace mknod(2) is refused: a device is a bind of the host's, " \
+	"which has no such node there)"
+
 #define NULL_MAJOR 1
 #define NULL_MINOR 3
 
@@ -60,7 +64,9 @@ int source_open(const struct plan_op *op, struct error *err)
 			error_hint(err,
 				   " (it is on an unbindable mount, or has mounts below it "
 				   "that a user namespace must not uncover: use rbind)");
-		return fd;
+		if (fd == -ENOENT && op->kind == PLAN_OP_DEVICE)
+			error_hint(err, DEVICE_HINT);
+		return op_hint_search(path, err);
 	}
 	if (op->kind == PLAN_OP_DEVICE) {
 		r = check_device(fd, op, err);
@@ -99,9 +105,12 @@ static int check_exists(const struct plan_op *op, struct error *err)
 	const char *path = op->source ? op->source : op->target;
 	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
 
-	if (fd < 0)
-		return op_failed(err, errno, "open the source \"%s\"", path);
-	return 0;
+	if (fd >= 0)
+		return 0;
+	op_failed(err, errno, "open the source \"%s\"", path);
+	if (err->code == ENOENT && op->kind == PLAN_OP_DEVICE)
+		error_hint(err, DEVICE_HINT);
+	return op_hint_search(path, err);
 }
 
 static int open_one(const struct plan_op *op, size_t index, struct rootfs_sources *sources,

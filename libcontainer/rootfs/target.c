@@ -143,9 +143,18 @@ static int make_component(struct walk *walk, int parent, const char *name, bool 
 
 	r = directory ? mkdirat(parent, name, MODE_MADE)
 		      : mknodat(parent, name, S_IFREG | MODE_MADE, 0);
-	if (r < 0 && errno != EEXIST)
-		return op_failed(err, errno, "create \"%s\" for \"%s\" below the root", name,
-				 walk->path);
+	if (r < 0 && errno != EEXIST) {
+		op_failed(err, errno, "create \"%s\" for \"%s\" below the root", name,
+			  walk->path);
+		return err->code == EACCES
+			       ? error_hint(err,
+					    " (the directory above is not writable for "
+					    "the container's root user: make \"%s\" "
+					    "there beforehand, or give the root file "
+					    "system to that user)",
+					    name)
+			       : -err->code;
+	}
 	walk->created = r == 0;
 	fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -211,8 +220,14 @@ static int walk_target(struct walk *walk, struct error *err)
 			     walk->no_follow ? TARE_RESOLVE_NO_SYMLINKS : 0);
 		if (fd >= 0)
 			return fd;
-		if (fd != -ENOENT)
-			return op_failed(err, -fd, "open \"%s\" below the root", walk->path);
+		if (fd != -ENOENT) {
+			op_failed(err, -fd, "open \"%s\" below the root", walk->path);
+			return fd == -EACCES
+				       ? error_hint(err, " (the container's root user has no "
+							 "search permission on the root file "
+							 "system, or on a directory in it)")
+				       : fd;
+		}
 		fd = deepest_existing(walk, &done, err);
 		if (fd < 0)
 			return fd;

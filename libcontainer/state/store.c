@@ -49,9 +49,22 @@ int state_default_root(struct arena *arena, const char **ret_path, struct error 
 	if (dir == NULL || *dir == '\0')
 		return error_set(
 			err, ENOENT,
-			"XDG_RUNTIME_DIR is not set: say with --root where the state is");
+			"XDG_RUNTIME_DIR is not set: log in, export "
+			"XDG_RUNTIME_DIR=/run/user/%u, or say with --root where the state is",
+			(unsigned)geteuid());
 	*ret_path = path_join(arena, dir, "tare");
 	return *ret_path ? 0 : error_oom(err);
+}
+
+static int make_root_failed(const char *what, const char *path, struct error *err)
+{
+	error_errno(err, errno, "make the %s %s", what, path);
+	if (geteuid() != 0 && (err->code == EACCES || err->code == EROFS))
+		error_hint(err,
+			   " (the state is kept below XDG_RUNTIME_DIR, which should be "
+			   "/run/user/%u, or where --root says)",
+			   (unsigned)geteuid());
+	return -err->code;
 }
 
 /* Makes the directory @path and those above it that are missing. */
@@ -66,13 +79,11 @@ static int make_root(const char *path, struct arena *arena, struct error *err)
 	for (slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(part, mode & 0711) < 0 && errno != EEXIST)
-			return error_errno(err, errno, "make the directory %s", part);
+			return make_root_failed("directory", part, err);
 		*slash = '/';
 	}
 	if (mkdir(path, mode) < 0)
-		return errno == EEXIST
-			       ? 0
-			       : error_errno(err, errno, "make the state root %s", path);
+		return errno == EEXIST ? 0 : make_root_failed("state root", path, err);
 	/* mkdir(2) takes away what the umask names, and may ignore the sticky bit */
 	if (chmod(path, mode) < 0)
 		return error_errno(err, errno, "change the mode of the state root %s", path);

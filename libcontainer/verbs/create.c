@@ -18,6 +18,7 @@
 #include "process/hooks.h"
 #include "process/netdev.h"
 #include "process/outside.h"
+#include "process/userns.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
 #include "verbs/hook_files.h"
@@ -369,7 +370,7 @@ static int explain(const struct creation *c, const char *step, struct error *err
 	const volatile struct init_progress *progress = c->created.child.progress;
 
 	cgroup_explain_oom(&c->cgroup, progress ? init_stage_name(progress->stage) : step, err);
-	return -err->code;
+	return progress ? userns_hint_inside(c->context->proc, err) : -err->code;
 }
 
 int create_container(struct verb_context *context, const struct verb_create_options *options,

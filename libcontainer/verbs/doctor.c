@@ -24,6 +24,7 @@
 #include "kernel/probe.h"
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
+#include "process/userns.h"
 #include "seccomp/seccomp.h"
 #include "verbs/verbs.h"
 
@@ -104,32 +105,14 @@ static int check_kernel(struct examination *x, struct error *err)
 	return finding->reason ? 0 : error_oom(err);
 }
 
-/* Why no user namespace can be made, by the settings that are known to forbid it. */
-static void explain_userns(const struct examination *x, int code,
-			   struct doctor_finding *finding)
+static void refuse_userns(const struct examination *x, int code, struct doctor_finding *finding)
 {
+	struct userns_refusal refusal = userns_explain(x->context->proc, code);
+
 	finding->verdict = DOCTOR_NO;
 	finding->blocks = x->userns != 0;
-	finding->reason = arena_printf(x->context->arena, "%s", error_errno_text(code));
-	if (setting(x, "sys/kernel/unprivileged_userns_clone") == 0) {
-		finding->reason = "kernel.unprivileged_userns_clone is 0";
-		finding->remedy = "sudo sysctl -w kernel.unprivileged_userns_clone=1";
-	} else if (setting(x, "sys/user/max_user_namespaces") == 0) {
-		finding->reason = "user.max_user_namespaces is 0";
-		finding->remedy = "sudo sysctl -w user.max_user_namespaces=15000";
-	} else if (setting(x, "sys/kernel/apparmor_restrict_unprivileged_userns") > 0) {
-		finding->reason = "AppArmor lets only chosen programs use one "
-				  "(kernel.apparmor_restrict_unprivileged_userns)";
-		finding->remedy =
-			"sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
-	} else if (code == ENOSPC) {
-		finding->reason = "the nesting depth or a limit of /proc/sys/user is reached";
-		finding->remedy = "sudo sysctl -w user.max_user_namespaces=15000";
-	} else if (code == EPERM) {
-		finding->reason =
-			"refused: by a seccomp filter, a chroot, or a security module "
-			"of the caller's";
-	}
+	finding->reason = refusal.reason;
+	finding->remedy = refusal.remedy;
 }
 
 static int check_user_namespace(struct examination *x, struct error *err)
@@ -141,7 +124,7 @@ static int check_user_namespace(struct examination *x, struct error *err)
 		return error_oom(err);
 	r = doctor_try(CLONE_NEWUSER | CLONE_NEWNS, DOCTOR_TRY_PRIVATE, x->context->proc);
 	if (r < 0)
-		explain_userns(x, -r, finding);
+		refuse_userns(x, -r, finding);
 	else
 		finding->reason = x->userns ? "containers get one, in which the caller is root"
 					    : "containers may have one of their own";

@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+import userns
 from tare import promise
+
 
 def ask(runtime, wrapper=(), user=None, script="true", env=None):
     """(exit status, the report), asked behind @script by @wrapper, as @user."""
@@ -79,35 +81,9 @@ def test_ranges_of_ids(unprivileged_runtime):
     assert ids["verdict"] == "yes" and ids["reason"].startswith("107 users and 107 groups"), ids
 
 
-SWITCHED_OFF = """
-import ctypes, os, sys
-CLONE_NEWUSER = 0x10000000
-ready, go = os.pipe(), os.pipe()
-child = os.fork()
-if child == 0:
-    ctypes.CDLL(None).unshare(CLONE_NEWUSER)
-    os.write(ready[1], b"x")
-    os.read(go[0], 1)
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
-    with open("/proc/sys/user/max_user_namespaces", "w") as file:
-        file.write("0")
-    os.setgroups([])
-    os.setresgid(1000, 1000, 1000)
-    os.setresuid(1000, 1000, 1000)
-    os.execvp(sys.argv[1], sys.argv[1:])
-os.read(ready[0], 1)
-for name in ("gid_map", "uid_map"):
-    with open(f"/proc/{child}/{name}", "w") as file:
-        file.write("0 0 2000")
-os.write(go[1], b"x")
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
 def test_no_user_namespaces(runtime):
     """In a user namespace whose limit is 0, so that what is changed is not the host's."""
-    status, report = ask(runtime, ["/usr/bin/python3", "-c", SWITCHED_OFF],
+    status, report = ask(runtime, ["/usr/bin/python3", "-c", userns.SWITCHED_OFF],
                          env={"XDG_RUNTIME_DIR": "/tmp"})
     assert (status, report["runs"]) == (1, False)
     entry = finding(report, "user namespaces")

@@ -1,0 +1,27 @@
+"""User namespaces for tests."""
+
+# A program that runs a command as user 1000 of a user namespace in which no other can be made; called by root.
+SWITCHED_OFF = """
+import ctypes, os, sys
+CLONE_NEWUSER = 0x10000000
+ready, go = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    ctypes.CDLL(None).unshare(CLONE_NEWUSER)
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    with open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")
+    os.setgroups([])
+    os.setresgid(1000, 1000, 1000)
+    os.setresuid(1000, 1000, 1000)
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.read(ready[0], 1)
+for name in ("gid_map", "uid_map"):
+    with open(f"/proc/{child}/{name}", "w") as file:
+        file.write("0 0 2000")
+os.write(go[1], b"x")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
