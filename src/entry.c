@@ -100,6 +100,7 @@ void entry_begin(char **stack)
 			return;
 	for (word = argv + 1; argv[0] && *word; word++)
 		if (names_sealed_verb(*word)) {
+			sealed_copy_stack(stack);
 			sealed_copy_run(argv, environment);
 			return;
 		}

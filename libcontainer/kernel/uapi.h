@@ -19,6 +19,9 @@
 	448 /* Linux 5.15, the same number on every architecture but alpha */
 #endif
 
+/* madvise(2): Linux 5.14 */
+#define TARE_MADV_POPULATE_WRITE 23
+
 /* open_tree(2), move_mount(2), fsopen(2), fsmount(2): Linux 5.2 */
 #define TARE_OPEN_TREE_CLONE 1
 #define TARE_OPEN_TREE_NAMESPACE (1 << 1) /* Linux 7.0 */

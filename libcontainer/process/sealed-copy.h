@@ -21,3 +21,7 @@ int sealed_copy_execute(int copy, char *const argv[], char *const environment[])
 /* All of it: for a process that does not run from a sealed copy yet. Returns only when there is nothing to do or
  * something has failed, with everything closed again. */
 void sealed_copy_run(char *const argv[], char *const environment[]);
+
+/* Brings in the stack that the process will need, at once instead of by a page fault each page.
+ * @stack: where it is now. */
+void sealed_copy_stack(const void *stack);
