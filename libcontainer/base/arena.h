@@ -12,6 +12,11 @@ struct arena;
 /* A new, empty arena; NULL when there is no memory. Freed by arena_free(). */
 struct arena *arena_new(void);
 
+/* A new, empty arena whose memory is @parent's, and goes back to it when the arena is freed, to be used by the next
+ * one; @parent must be freed later. For what is needed for a short time only, and less expensive than one of its
+ * own. NULL when there is no memory. */
+struct arena *arena_new_within(struct arena *parent);
+
 /* Frees the arena and everything in it; NULL is allowed. */
 void arena_free(struct arena *arena);
 void cleanup_arena(struct arena **arena);

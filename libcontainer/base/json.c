@@ -466,7 +466,7 @@ static int run_yajl(struct parser *parser)
 int json_parse(const char *text, size_t length, const char *name, struct arena *arena,
 	       const struct json_value **ret_value, struct error *err)
 {
-	_cleanup_arena_ struct arena *scratch = arena_new();
+	_cleanup_arena_ struct arena *scratch = arena_new_within(arena);
 	struct parser parser = {
 		.text = text,
 		.length = length,

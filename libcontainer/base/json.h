@@ -72,6 +72,9 @@ struct json_writer;
 
 /* @indent: what one level is indented by ("  "), or NULL for one line without spaces. */
 struct json_writer *json_writer_new(const char *indent);
+
+/* The same in the memory of an arena, to which it goes back; the writer must be freed before the arena. */
+struct json_writer *json_writer_new_within(struct arena *arena, const char *indent);
 void json_writer_free(struct json_writer *writer);
 void cleanup_json_writer(struct json_writer **writer);
 #define _cleanup_json_writer_ __attribute__((cleanup(cleanup_json_writer)))

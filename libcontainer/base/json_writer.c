@@ -14,6 +14,8 @@
 
 struct json_writer {
 	yajl_gen yajl;
+	struct arena
+		*arena; /* of the text and of this structure, or NULL: both from malloc(3) */
 	char *text;
 	size_t length, capacity;
 	bool failed;
@@ -49,6 +51,18 @@ static void pool_free(void *data, void *piece)
 	(void)piece;
 }
 
+static char *grow(const struct json_writer *writer, size_t capacity)
+{
+	char *larger;
+
+	if (!writer->arena)
+		return realloc(writer->text, capacity);
+	larger = arena_alloc(writer->arena, capacity);
+	if (larger && writer->length)
+		memcpy(larger, writer->text, writer->length);
+	return larger;
+}
+
 static void append(void *data, const char *text, size_t length)
 {
 	struct json_writer *writer = data;
@@ -65,7 +79,7 @@ static void append(void *data, const char *text, size_t length)
 		capacity *= 2;
 	}
 	if (capacity != writer->capacity) {
-		larger = realloc(writer->text, capacity);
+		larger = grow(writer, capacity);
 		if (!larger) {
 			writer->failed = true;
 			return;
@@ -78,13 +92,10 @@ static void append(void *data, const char *text, size_t length)
 	writer->text[writer->length] = '\0';
 }
 
-struct json_writer *json_writer_new(const char *indent)
+static void set_up(struct json_writer *writer, const char *indent)
 {
-	struct json_writer *writer = calloc(1, sizeof *writer);
 	yajl_alloc_funcs memory = { pool_alloc, pool_realloc, pool_free, writer };
 
-	if (!writer)
-		return NULL;
 	writer->yajl = yajl_gen_alloc(&memory);
 	yajl_gen_config(writer->yajl, yajl_gen_print_callback, append, writer);
 	if (indent) {
@@ -92,6 +103,26 @@ struct json_writer *json_writer_new(const char *indent)
 		yajl_gen_config(writer->yajl, yajl_gen_beautify, 1);
 		yajl_gen_config(writer->yajl, yajl_gen_indent_string, writer->indent);
 	}
+}
+
+struct json_writer *json_writer_new(const char *indent)
+{
+	struct json_writer *writer = calloc(1, sizeof *writer);
+
+	if (writer)
+		set_up(writer, indent);
+	return writer;
+}
+
+struct json_writer *json_writer_new_within(struct arena *arena, const char *indent)
+{
+	struct arena *own = arena_new_within(arena);
+	struct json_writer *writer = own ? arena_alloc(own, sizeof *writer) : NULL;
+
+	if (!writer)
+		return NULL;
+	writer->arena = own;
+	set_up(writer, indent);
 	return writer;
 }
 
@@ -99,6 +130,10 @@ void json_writer_free(struct json_writer *writer)
 {
 	if (!writer)
 		return;
+	if (writer->arena) {
+		arena_free(writer->arena);
+		return;
+	}
 	free(writer->text);
 	free(writer);
 }

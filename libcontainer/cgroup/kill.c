@@ -188,15 +188,19 @@ int cgroup_kill_all(const char *path, struct error *err)
 
 int cgroup_destroy(const char *path, bool remove, struct error *err)
 {
-	int64_t deadline = now_ms() + DEADLINE_MS;
 	_cleanup_fd_ int dir = -1;
+	int64_t deadline;
 	int r;
 
 	if (!path)
 		return 0;
+	/* most are empty by now; one with a process or a cgroup in it is EBUSY */
+	if (remove && (rmdir(path) == 0 || is_gone(-errno)))
+		return 0;
 	dir = open_path(path, err);
 	if (dir < 0)
 		return is_gone(dir) ? 0 : dir;
+	deadline = now_ms() + DEADLINE_MS;
 	for (;;) {
 		r = empty(dir, deadline, err);
 		if (r >= 0)

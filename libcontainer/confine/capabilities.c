@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/trace.h"
@@ -30,27 +32,22 @@ static void cleanup_cap(cap_t *caps)
 }
 #define _cleanup_cap_ __attribute__((cleanup(cleanup_cap)))
 
-static uint64_t flag_bits(cap_t caps, cap_flag_t flag)
+static uint64_t bits(uint32_t low, uint32_t high)
 {
-	uint64_t bits = 0;
-	cap_flag_value_t value;
-	cap_value_t i;
-
-	for (i = 0; i < CAPABILITIES_MAX; i++)
-		if (cap_get_flag(caps, i, flag, &value) == 0 && value == CAP_SET)
-			bits |= BIT(i);
-	return bits;
+	return low | (uint64_t)high << 32;
 }
 
 static int get_sets(struct sets *ret_sets, struct error *err)
 {
-	_cleanup_cap_ cap_t caps = cap_get_proc();
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-	if (!caps)
+	/* by libcap it is four calls and a page of memory that is new each time */
+	if (syscall(SYS_capget, &header, data) < 0)
 		return error_errno(err, errno, "capget");
-	ret_sets->effective = flag_bits(caps, CAP_EFFECTIVE);
-	ret_sets->permitted = flag_bits(caps, CAP_PERMITTED);
-	ret_sets->inheritable = flag_bits(caps, CAP_INHERITABLE);
+	ret_sets->effective = bits(data[0].effective, data[1].effective);
+	ret_sets->permitted = bits(data[0].permitted, data[1].permitted);
+	ret_sets->inheritable = bits(data[0].inheritable, data[1].inheritable);
 	return 0;
 }
 

@@ -64,7 +64,8 @@ int channel_send(int channel, enum channel_type type, int32_t value, const char 
 void cleanup_channel_message(struct channel_message *message)
 {
 	cleanup_fd(&message->fd);
-	free(message->text);
+	if (message->text != message->none)
+		free(message->text);
 	message->text = NULL;
 }
 
@@ -107,7 +108,7 @@ int channel_receive(int channel, struct channel_message *message)
 	struct header header;
 	struct iovec parts[2];
 	union control control;
-	struct msghdr packet = { .msg_iov = parts, .msg_iovlen = 2 };
+	struct msghdr packet = { .msg_iov = parts };
 	ssize_t length, n;
 
 	cleanup_channel_message(message);
@@ -118,11 +119,15 @@ int channel_receive(int channel, struct channel_message *message)
 	    length > (ssize_t)sizeof header + CHANNEL_TEXT_MAX)
 		return -EBADMSG;
 	length -= (ssize_t)sizeof header;
-	text = malloc((size_t)length + 1);
-	if (!text)
-		return -ENOMEM;
+	if (length > 0) {
+		text = malloc((size_t)length + 1);
+		if (!text)
+			return -ENOMEM;
+		text[length] = '\0';
+	}
 	parts[0] = (struct iovec){ .iov_base = &header, .iov_len = sizeof header };
 	parts[1] = (struct iovec){ .iov_base = text, .iov_len = (size_t)length };
+	packet.msg_iovlen = text ? 2 : 1;
 	packet.msg_control = control.space;
 	packet.msg_controllen = sizeof control.space;
 	/* the peer may leave, as above, just before the packet is taken */
@@ -135,10 +140,10 @@ int channel_receive(int channel, struct channel_message *message)
 	if (n != (ssize_t)sizeof header + length || header.length != (uint32_t)length ||
 	    (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return -EBADMSG;
-	text[length] = '\0';
 	message->type = header.type;
 	message->value = header.value;
-	message->text = steal_pointer(text);
+	message->none[0] = '\0';
+	message->text = text ? steal_pointer(text) : message->none;
 	return 1;
 }
 

@@ -45,7 +45,9 @@ struct channel_message {
 	uint32_t type; /* enum channel_type */
 	int32_t value;
 	int fd; /* received descriptor, owned by the receiver; -1: none */
-	char *text; /* NUL-terminated, freed by the receiver; never NULL after a message */
+	char *text; /* NUL-terminated, the message's own; never NULL after a message */
+	char none
+		[1]; /* the text of a message that has none: most have none, and need no memory */
 };
 
 #define CHANNEL_MESSAGE_INIT     \

@@ -51,9 +51,10 @@ static int write_filter(const struct state_dir *dir, const struct seccomp_progra
 }
 
 int state_write_exec(const struct state_dir *dir, const struct state_exec *exec,
-		     const struct seccomp_program *filter, struct error *err)
+		     const struct seccomp_program *filter, struct arena *arena,
+		     struct error *err)
 {
-	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	_cleanup_json_writer_ struct json_writer *writer = json_writer_new_within(arena, NULL);
 	_cleanup_fd_ int fd = -1;
 	const char *text;
 	size_t length;

@@ -26,7 +26,7 @@ static long long now_ns(void)
 static int lock_within(int fd, int timeout_ms)
 {
 	const struct timespec pause = { .tv_nsec = TRY_EVERY_NS };
-	long long end = now_ns() + timeout_ms * 1000000LL;
+	long long end = 0;
 
 	for (;;) {
 		if (flock(fd, LOCK_EX | (timeout_ms < 0 ? 0 : LOCK_NB)) == 0)
@@ -35,7 +35,9 @@ static int lock_within(int fd, int timeout_ms)
 			continue;
 		if (errno != EWOULDBLOCK || timeout_ms == 0)
 			return -errno;
-		if (now_ns() >= end)
+		if (end == 0)
+			end = now_ns() + timeout_ms * 1000000LL;
+		else if (now_ns() >= end)
 			return -ETIMEDOUT;
 		nanosleep(&pause, NULL);
 	}

@@ -102,9 +102,9 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 }
 
 int state_stage(const struct state_dir *dir, const struct state_record *record,
-		struct error *err)
+		struct arena *arena, struct error *err)
 {
-	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
+	_cleanup_json_writer_ struct json_writer *writer = json_writer_new_within(arena, NULL);
 	_cleanup_fd_ int fd = -1;
 	const char *text;
 	size_t length;
@@ -136,9 +136,9 @@ int state_publish(const struct state_dir *dir, const char *id, struct error *err
 }
 
 int state_write(const struct state_dir *dir, const struct state_record *record,
-		struct error *err)
+		struct arena *arena, struct error *err)
 {
-	int r = state_stage(dir, record, err);
+	int r = state_stage(dir, record, arena, err);
 
 	return r < 0 ? r : state_publish(dir, record->id, err);
 }

@@ -138,11 +138,11 @@ void state_dir_close(struct state_dir *dir);
 /* The two halves of state_write(), for whoever has time for the first before the record may say so: a staged
  * record is seen by nobody. For this the lock has to be held from the one to the other. */
 int state_stage(const struct state_dir *dir, const struct state_record *record,
-		struct error *err) _must_check_;
+		struct arena *arena, struct error *err) _must_check_;
 int state_publish(const struct state_dir *dir, const char *id, struct error *err) _must_check_;
 /* Replaces the record atomically (temporary file, rename). */
 int state_write(const struct state_dir *dir, const struct state_record *record,
-		struct error *err) _must_check_;
+		struct arena *arena, struct error *err) _must_check_;
 
 /* Reads the record. ENODATA: the directory has none (a killed tare left it, or it is being made).
  * A record of a newer version is refused by name (EPROTO). */
@@ -165,7 +165,8 @@ struct state_exec {
 /* Writes it, and with @filter the compiled program (mode 0600 both). Before the container's commit, with its
  * lock held. @filter: NULL or empty: none; exec->filter says the same. */
 int state_write_exec(const struct state_dir *dir, const struct state_exec *exec,
-		     const struct seccomp_program *filter, struct error *err) _must_check_;
+		     const struct seccomp_program *filter, struct arena *arena,
+		     struct error *err) _must_check_;
 
 /* Reads it. @ret_filter: empty when there is none.
  * ENODATA: the container was created by a tare that could not exec. */

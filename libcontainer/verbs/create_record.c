@@ -4,6 +4,7 @@
 #include "verbs/create.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +19,12 @@ static char *now_text(struct arena *arena)
 	struct timespec now;
 	char date[UTC_TEXT_SIZE];
 
+#ifdef __LP64__
+	/* not by the vDSO, whose first use is three page faults */
+	syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+#else
 	clock_gettime(CLOCK_REALTIME, &now);
+#endif
 	utc_text(now.tv_sec, date);
 	return arena_printf(arena, "%s.%09ldZ", date, now.tv_nsec);
 }
@@ -112,7 +118,7 @@ int create_claim_name(struct creation *c, struct error *err)
 	r = identify(c, getpid(), self, &c->record.holder, err);
 	if (r < 0)
 		return r;
-	return state_write(&c->dir, &c->record, err);
+	return state_write(&c->dir, &c->record, c->context->arena, err);
 }
 
 int create_record_init(struct creation *c, struct error *err)
@@ -123,7 +129,7 @@ int create_record_init(struct creation *c, struct error *err)
 	r = identify(c, child->pid, child->pidfd, &c->record.init, err);
 	if (r < 0)
 		return r;
-	return state_write(&c->dir, &c->record, err);
+	return state_write(&c->dir, &c->record, c->context->arena, err);
 }
 
 /* What the commit makes valid. The holder stays in it until the init knows: should this process be killed in
@@ -144,7 +150,7 @@ static int stage_record(struct creation *c, struct error *err)
 	const struct state_record record = committed_record(c);
 	int r;
 
-	r = state_stage(&c->dir, &record, err);
+	r = state_stage(&c->dir, &record, c->context->arena, err);
 	c->staged = r >= 0;
 	return r;
 }
@@ -175,7 +181,7 @@ int create_record_for_exec(struct creation *c, struct error *err)
 		.spec = c->prepared.spec,
 	};
 
-	int r = state_write_exec(&c->dir, &exec, &c->filter, err);
+	int r = state_write_exec(&c->dir, &exec, &c->filter, c->context->arena, err);
 
 	/* the init is busy still; but hooks run without the lock, so with them the record waits for the commit */
 	return r < 0 || plan->hooks ? r : stage_record(c, err);
@@ -234,7 +240,7 @@ int create_commit(struct creation *c, struct error *err)
 	/* a start that follows at once writes a record without the holder (record_running()) */
 	if (r >= 0 && !(c->starts && !c->prepared.plan->hooks)) {
 		c->record.holder = (struct state_identity){ 0 };
-		r = state_write(&c->dir, &c->record, err);
+		r = state_write(&c->dir, &c->record, c->context->arena, err);
 	}
 	if (r < 0) {
 		if (c->options->pid_file)

@@ -129,7 +129,7 @@ static int record_running(struct verb_context *context, struct state_dir *dir,
 	}
 	record->status = STATE_RUNNING;
 	record->holder = (struct state_identity){ 0 }; /* run's, which it leaves until here */
-	r = state_write(dir, record, err);
+	r = state_write(dir, record, context->arena, err);
 	state_unlock(dir);
 	return r;
 }

@@ -89,6 +89,6 @@ int verb_update(struct verb_context *context, const char *id,
 	if (r < 0)
 		return r;
 	container.record->resources = update.resources;
-	r = state_write(&dir, container.record, err);
+	r = state_write(&dir, container.record, context->arena, err);
 	return r < 0 ? error_at(err, "the new limits hold, but") : 0;
 }

@@ -82,7 +82,7 @@ def test_create(memory, bundle, side, rest):
 
     result, counts = m.call(create)
     assert result.rc == 0, result
-    assert counts[0] > 20 and counts[1] > 2, counts
+    assert counts[0] > 10 and counts[1] > 1, counts
     f.remove()
     failed = 0
     for nth in range(1, counts[side] + 1):
@@ -94,7 +94,7 @@ def test_create(memory, bundle, side, rest):
             f.remove()
         note(f, what, f.scene.problems(ignore=("state", "cgroup") if rest else ()))
     # what can be done without is the exception
-    assert failed * 2 > counts[side], failed
+    assert failed * 2 >= counts[side], failed
     result = f.create()
     assert result.rc == 0, result
     f.remove()

@@ -5,7 +5,7 @@
  *                         init), whether all after it fail; then two that are counted up: the allocations
  *                         of either side.
  *
- * malloc, calloc and realloc count alike. The numbers are in a shared mapping of the file, so that they go on over
+ * malloc, calloc, realloc and a mapping that is filled at once (MAP_POPULATE) count alike. The numbers are in a shared mapping of the file, so that they go on over
  * the re-execution of tare from a memory file, and in a child that has left the host's file system and
  * closed every descriptor. In other programs, such as hooks, the library does nothing. */
 #define _GNU_SOURCE
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct plan {
@@ -68,6 +69,14 @@ static bool fails(void)
 		return false;
 	errno = ENOMEM;
 	return true;
+}
+
+/* Memory that is asked for page by page, ready for use: the first block of tare's arena. */
+void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	if ((flags & MAP_POPULATE) && fails())
+		return MAP_FAILED;
+	return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
 }
 
 void *malloc(size_t size)

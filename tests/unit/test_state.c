@@ -132,7 +132,7 @@ static void make_container(struct fixture *f, const struct state_record *record)
 	_cleanup_state_dir_ struct state_dir dir = STATE_DIR_INIT;
 
 	assert_int_equal(state_claim(&f->store, record->id, f->arena, &dir, NULL, &f->err), 0);
-	assert_int_equal(state_write(&dir, record, &f->err), 0);
+	assert_int_equal(state_write(&dir, record, f->arena, &f->err), 0);
 }
 
 static void test_names(void **state)
@@ -189,7 +189,7 @@ static void test_claim(void **state)
 	state_dir_close(&dir);
 	assert_int_equal(state_claim(&f->store, "c", f->arena, &dir, &stale, &f->err), 0);
 	assert_null(stale);
-	assert_int_equal(state_write(&dir, &record, &f->err), 0);
+	assert_int_equal(state_write(&dir, &record, f->arena, &f->err), 0);
 	state_dir_close(&dir);
 	assert_int_equal(state_claim(&f->store, "c", f->arena, &second, &stale, &f->err),
 			 -EEXIST);
