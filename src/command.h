@@ -130,6 +130,7 @@ void trace_file_finish(struct trace_file *trace);
 #define _cleanup_trace_file_ __attribute__((cleanup(trace_file_finish)))
 
 /* The verbs: @argv holds the @argc words after the verb's name. Each returns the exit status, or -errno. */
+int cmd_checkpoint(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_create(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_events(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
@@ -141,6 +142,7 @@ int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_
 int cmd_pause(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_ps(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_restore(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_resume(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_run(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_spec(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

@@ -25,6 +25,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+	{ "checkpoint", "save a running container, by CRIU", cmd_checkpoint, false },
 	{ "create", "create a container that waits for start", cmd_create, true },
 	{ "delete", "delete a container and all that was made for it", cmd_delete, false },
 	{ "doctor", "show what this host and this user can run", cmd_doctor, false },
@@ -36,6 +37,7 @@ static const struct verb verbs[] = {
 	{ "pause", "freeze the processes of a container", cmd_pause, false },
 	{ "plan", "show what create would do, without doing it", cmd_plan, false },
 	{ "ps", "show the processes of a container", cmd_ps, false },
+	{ "restore", "make a container from a checkpoint, by CRIU", cmd_restore, false },
 	{ "resume", "let a paused container go on", cmd_resume, false },
 	{ "run", "create and start a container", cmd_run, true },
 	{ "spec", "write a config.json to start from", cmd_spec, false },

@@ -79,6 +79,11 @@ int cgroup_settle(const struct plan_cgroup *plan, const struct cgroup *cgroup, p
 int cgroup_update(const struct plan_cgroup *plan, const char *path,
 		  struct error *err) _must_check_;
 
+/* Splits the @path of a container's cgroup into where the hierarchy is mounted, and the cgroup below that. Strings in
+ * the arena and in @path. */
+int cgroup_split_path(int proc, const char *path, struct arena *arena, const char **ret_mount,
+		      const char **ret_below, struct error *err) _must_check_;
+
 /* Closes the descriptor; the directory stays. */
 void cgroup_close(struct cgroup *cgroup);
 

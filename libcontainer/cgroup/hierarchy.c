@@ -6,6 +6,8 @@
  * each mount of each container). */
 #include "cgroup/hierarchy.h"
 
+#include "cgroup/cgroup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "cgroup/mountinfo.h"
+#include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
 
@@ -46,21 +48,23 @@ int cgroup_pick_hierarchy(char *mountinfo, const char *own, bool (*usable)(const
 			  struct arena *arena, struct cgroup_hierarchy *ret_hierarchy)
 {
 	const char *best_root = NULL, *best_point = NULL;
-	char *line, *next, *root, *point;
+	struct mountinfo mount;
+	char *line, *next;
 
 	for (line = mountinfo; line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (!mountinfo_parse(line, "cgroup2", &root, &point) || !below(root, own))
+		if (!mountinfo_parse(line, &mount) || strcmp(mount.type, "cgroup2") != 0 ||
+		    !below(mount.root, own))
 			continue;
 		/* a later line may be mounted over an earlier one, so it wins a tie */
-		if (best_root && strlen(root) > strlen(best_root))
+		if (best_root && strlen(mount.root) > strlen(best_root))
 			continue;
-		if (!usable(point))
+		if (!usable(mount.point))
 			continue;
-		best_root = root;
-		best_point = point;
+		best_root = mount.root;
+		best_point = mount.point;
 	}
 	if (!best_root)
 		return -ENOENT;
@@ -160,5 +164,24 @@ int cgroup_find_hierarchy_of(int proc, pid_t pid, struct arena *arena,
 				 own);
 	if (r < 0)
 		return error_oom(err);
+	return 0;
+}
+
+int cgroup_split_path(int proc, const char *path, struct arena *arena, const char **ret_mount,
+		      const char **ret_below, struct error *err)
+{
+	struct cgroup_hierarchy hierarchy;
+	size_t length;
+	int r;
+
+	r = cgroup_find_hierarchy(proc, arena, &hierarchy, err);
+	if (r < 0)
+		return r;
+	length = strlen(hierarchy.mount_point);
+	if (strncmp(path, hierarchy.mount_point, length) != 0 || path[length] != '/')
+		return error_set(err, ESTALE, "the cgroup %s is not below %s", path,
+				 hierarchy.mount_point);
+	*ret_mount = hierarchy.mount_point;
+	*ret_below = path + length;
 	return 0;
 }

@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/trace.h"
-#include "cgroup/mountinfo.h"
+#include "kernel/mountinfo.h"
 #include "kernel/procfs.h"
 
 #define RESCTRL_MAGIC 0x7655821 /* linux/magic.h: RDTGROUP_SUPER_MAGIC */
@@ -33,7 +33,8 @@ static bool is_resctrl(const char *path)
 static int find_mount(int proc, struct arena *arena, const char **ret_root, struct error *err)
 {
 	_cleanup_fd_ int fd = -1;
-	char *text, *line, *next, *root, *point;
+	char *text, *line, *next;
+	struct mountinfo mount;
 	ssize_t n;
 
 	if (is_resctrl(USUAL_PLACE)) {
@@ -50,9 +51,10 @@ static int find_mount(int proc, struct arena *arena, const char **ret_root, stru
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (!mountinfo_parse(line, "resctrl", &root, &point) || !is_resctrl(point))
+		if (!mountinfo_parse(line, &mount) || strcmp(mount.type, "resctrl") != 0 ||
+		    !is_resctrl(mount.point))
 			continue;
-		*ret_root = point;
+		*ret_root = mount.point;
 		return 0;
 	}
 	return error_set(err, ENOTSUP,

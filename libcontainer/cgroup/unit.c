@@ -69,21 +69,19 @@ static int spawn_placeholder(struct unit_session *session, struct error *err)
 	return 0;
 }
 
-static void add_property(struct unit_message *message,
-			 const struct plan_unit_property *property)
+static void add_property(struct packet *message, const struct plan_unit_property *property)
 {
 	size_t i;
 
-	unit_message_add(message, property->optional ? '?' : '+', property->name);
-	unit_message_add(message, 0, property->value.signature);
+	packet_add(message, property->optional ? '?' : '+', property->name);
+	packet_add(message, 0, property->value.signature);
 	for (i = 0; i < property->value.n_words; i++)
-		unit_message_add(message, 0, property->value.words[i]);
-	unit_message_add(message, 0, "");
+		packet_add(message, 0, property->value.words[i]);
+	packet_add(message, 0, "");
 }
 
 /* @late: those for after the birth of the init, else the others. Returns how many there were. */
-static size_t add_properties(struct unit_message *message, const struct plan_unit *unit,
-			     bool late)
+static size_t add_properties(struct packet *message, const struct plan_unit *unit, bool late)
 {
 	size_t i, count = 0;
 
@@ -97,29 +95,29 @@ static size_t add_properties(struct unit_message *message, const struct plan_uni
 	return count;
 }
 
-static void add_placeholder(struct unit_message *message, pid_t pid)
+static void add_placeholder(struct packet *message, pid_t pid)
 {
 	char word[16];
 
 	snprintf(word, sizeof word, "u%d", (int)pid);
-	unit_message_add(message, 0, "+PIDs");
-	unit_message_add(message, 0, "au");
-	unit_message_add(message, 0, "au");
-	unit_message_add(message, 0, word);
-	unit_message_add(message, 0, "]");
-	unit_message_add(message, 0, "");
+	packet_add(message, 0, "+PIDs");
+	packet_add(message, 0, "au");
+	packet_add(message, 0, "au");
+	packet_add(message, 0, word);
+	packet_add(message, 0, "]");
+	packet_add(message, 0, "");
 }
 
 int unit_begin(struct unit_session *session, const struct plan_unit *unit, struct error *err)
 {
-	_cleanup_unit_message_ struct unit_message message = { 0 };
+	_cleanup_packet_ struct packet message = { 0 };
 	int r;
 
 	r = spawn_placeholder(session, err);
 	if (r < 0)
 		return r;
-	unit_message_add(&message, 0, "start");
-	unit_message_add(&message, 0, unit->name);
+	packet_add(&message, 0, "start");
+	packet_add(&message, 0, unit->name);
 	add_properties(&message, unit, false);
 	add_placeholder(&message, session->placeholder_pid);
 	r = unit_helper_send(session->socket, &message, err);
@@ -186,8 +184,7 @@ void unit_release(struct unit_session *session, const struct plan_unit *unit)
 }
 
 /* A request that is answered before anything else is done. */
-static int ask(struct unit_session *session, const struct unit_message *message,
-	       struct error *err)
+static int ask(struct unit_session *session, const struct packet *message, struct error *err)
 {
 	int r = unit_helper_send(session->socket, message, err);
 
@@ -196,12 +193,12 @@ static int ask(struct unit_session *session, const struct unit_message *message,
 
 int unit_settle(struct unit_session *session, const struct plan_unit *unit, struct error *err)
 {
-	_cleanup_unit_message_ struct unit_message message = { 0 };
+	_cleanup_packet_ struct packet message = { 0 };
 	int r = 0;
 
 	reap(&session->placeholder);
-	unit_message_add(&message, 0, "set");
-	unit_message_add(&message, 0, unit->name);
+	packet_add(&message, 0, "set");
+	packet_add(&message, 0, unit->name);
 	if (add_properties(&message, unit, true) > 0)
 		r = ask(session, &message, err);
 	unit_close(session);
@@ -226,11 +223,11 @@ void unit_close(struct unit_session *session)
 int unit_set(const struct plan_unit *unit, struct error *err)
 {
 	_cleanup_unit_session_ struct unit_session session = UNIT_SESSION_INIT;
-	_cleanup_unit_message_ struct unit_message message = { 0 };
+	_cleanup_packet_ struct packet message = { 0 };
 	int r;
 
-	unit_message_add(&message, 0, "set");
-	unit_message_add(&message, 0, unit->name);
+	packet_add(&message, 0, "set");
+	packet_add(&message, 0, unit->name);
 	if (add_properties(&message, unit, false) == 0)
 		return 0;
 	r = unit_open(unit->user, &session, err);
@@ -242,7 +239,7 @@ int unit_set(const struct plan_unit *unit, struct error *err)
 static int ask_to_move(const struct unit_seat *seat, pid_t pid, struct error *err)
 {
 	_cleanup_unit_session_ struct unit_session own = UNIT_SESSION_INIT;
-	_cleanup_unit_message_ struct unit_message message = { 0 };
+	_cleanup_packet_ struct packet message = { 0 };
 	struct unit_session *session = seat->session;
 	char number[16];
 	int r = 0;
@@ -252,10 +249,10 @@ static int ask_to_move(const struct unit_seat *seat, pid_t pid, struct error *er
 		r = unit_open(true, &own, err);
 	}
 	snprintf(number, sizeof number, "%d", (int)pid);
-	unit_message_add(&message, 0, "move");
-	unit_message_add(&message, 0, seat->unit);
-	unit_message_add(&message, 0, seat->below);
-	unit_message_add(&message, 0, number);
+	packet_add(&message, 0, "move");
+	packet_add(&message, 0, seat->unit);
+	packet_add(&message, 0, seat->below);
+	packet_add(&message, 0, number);
 	return r < 0 ? r : ask(session, &message, err);
 }
 
@@ -317,11 +314,11 @@ int unit_move(void *data, pid_t pid, struct error *err)
 static int stop(const char *name, bool user, struct error *err)
 {
 	_cleanup_unit_session_ struct unit_session session = UNIT_SESSION_INIT;
-	_cleanup_unit_message_ struct unit_message message = { 0 };
+	_cleanup_packet_ struct packet message = { 0 };
 	int r;
 
-	unit_message_add(&message, 0, "stop");
-	unit_message_add(&message, 0, name);
+	packet_add(&message, 0, "stop");
+	packet_add(&message, 0, name);
 	r = unit_open(user, &session, err);
 	if (r >= 0)
 		r = ask(&session, &message, err);

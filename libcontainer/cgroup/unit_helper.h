@@ -10,8 +10,7 @@ int unit_helper_start(bool user, int *ret_socket, int *ret_pidfd,
 		      struct error *err) _must_check_;
 
 /* Sends a request. A helper that is gone is no error here: its answer, or its end, tells. */
-int unit_helper_send(int socket, const struct unit_message *message,
-		     struct error *err) _must_check_;
+int unit_helper_send(int socket, const struct packet *message, struct error *err) _must_check_;
 
 /* Waits for an answer. Returns 0, or the error in it; @pidfd: of the helper, to say how it has ended when it
  * gives none. */

@@ -18,35 +18,6 @@
  * tests and the helper only. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/packet.h"
 
 #define UNIT_MESSAGE_VERSION "1"
-#define UNIT_MESSAGE_MAX 131072 /* bytes of a packet */
-
-/* A packet in the making; data from malloc(). */
-struct unit_message {
-	char *data;
-	size_t length, room;
-	int error; /* 0, or -errno of the first word that did not fit (E2BIG, ENOMEM) */
-};
-void unit_message_free(struct unit_message *message);
-#define _cleanup_unit_message_ __attribute__((cleanup(unit_message_free)))
-
-/* Appends a word: @letter, unless 0, and @text. What fails is remembered in message->error. */
-void unit_message_add(struct unit_message *message, char letter, const char *text);
-
-/* A packet that was received. Valid: not longer than UNIT_MESSAGE_MAX and ending with a NUL. */
-struct unit_words {
-	const char *at, *end;
-};
-
-/* Returns whether the packet is well-formed; it is then read from its beginning. */
-bool unit_words_open(struct unit_words *words, const char *data, size_t length);
-
-/* The next word, or NULL behind the last. */
-const char *unit_words_next(struct unit_words *words);
-
-/* Reads an answer. Returns 0 for "ok"; -errno for an error, whose text is then in *ret_text; -EBADMSG for
- * anything else. */
-int unit_words_answer(struct unit_words *words, const char **ret_text);

@@ -432,6 +432,9 @@ int plan_build(const struct spec *spec, const struct kernel_caps *caps,
 	       const struct plan_options *options, struct arena *arena,
 	       const struct plan **ret_plan, struct error *err) _must_check_;
 
+/* Why the container can't be checkpointed; NULL: nothing is known to be against it. A static text. */
+const char *plan_checkpoint_obstacle(const struct plan *plan);
+
 /* Plans an update: only what is set in request->asked changes; what depends on a recorded property (swap on
  * memory; quota, period and burst on each other; the weight on idle) is computed from both. Device rules that
  * are the recorded ones leave the filter as it is: callers send all that config.json has, and others may have

@@ -5,8 +5,8 @@
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
  * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, cgroupAbove, intelRdt {resctrl, class, classMade,
- * monitoring}, privatePidNs, hasProcess, notifies, terminal, seccompAgent, seccompMetadata, annotations, hooks,
- * resources. A reader ignores members that it does not know; what an older tare must not ignore raises the
+ * monitoring}, privatePidNs, hasProcess, notifies, terminal, seccompAgent, seccompMetadata, joined,
+ * noCheckpoint, annotations, hooks, resources. A reader ignores members that it does not know; what an older tare must not ignore raises the
  * version. */
 #include <errno.h>
 #include <fcntl.h>
@@ -84,6 +84,10 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 		json_key_string(writer, "seccompAgent", record->seccomp_agent);
 	if (record->seccomp_metadata)
 		json_key_string(writer, "seccompMetadata", record->seccomp_metadata);
+	if (record->joined)
+		json_key_uint(writer, "joined", record->joined);
+	if (record->no_checkpoint)
+		json_key_string(writer, "noCheckpoint", record->no_checkpoint);
 	json_key(writer, "annotations");
 	json_object_begin(writer);
 	for (i = 0; i < record->n_annotations; i++)
@@ -288,6 +292,8 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->terminal = read_bool(reader, "terminal");
 	record->seccomp_agent = read_text(reader, "seccompAgent");
 	record->seccomp_metadata = read_text(reader, "seccompMetadata");
+	record->joined = read_number(reader, "joined", UINT64_MAX);
+	record->no_checkpoint = read_text(reader, "noCheckpoint");
 	read_annotations(reader, arena, record);
 	status = read_needed(reader, "status");
 	if (reader->err->code == 0 && state_status_parse(status, &record->status) < 0)

@@ -68,6 +68,10 @@ struct state_record {
 	bool notifies; /* it has the socket of the caller's service manager (NOTIFY_SOCKET) */
 	/* linux.seccomp.listenerPath and listenerMetadata; NULL: no rule asks an agent; no metadata */
 	const char *seccomp_agent, *seccomp_metadata;
+	/* The namespaces that were given by path, CLONE_NEW* */
+	uint64_t joined;
+	/* Why it can't be checkpointed (plan_checkpoint_obstacle()); NULL: nothing is known to be against it */
+	const char *no_checkpoint;
 	const struct state_exit *exit; /* not stored: filled in by verb_state(), else NULL */
 	const char *owner_name; /* not stored: filled in by state_name_owner(), else NULL */
 	size_t n_annotations;

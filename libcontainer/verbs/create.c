@@ -1,5 +1,5 @@
 /* create: the story of how a container comes to be. create_container() is its table of contents; each resource
- * that a line brings is undone by creation_undo() until the commit, the only point of no return. The lock of
+ * that a line brings is undone by create_undo() until the commit, the only point of no return. The lock of
  * the container is held all the way, except while a hook runs. */
 #include "verbs/create.h"
 
@@ -59,7 +59,7 @@ static void undo_unit(struct creation *c, struct error *ignored)
 /* Undoes what was made, in reverse order (spec:36). An error here is only logged: the one that led here is what
  * the caller has to hear. After a hook has run the container counts as one that lived, so its poststop hooks
  * run as well (spec:25-27). */
-static void creation_undo(struct creation *c)
+void create_undo(struct creation *c)
 {
 	struct error ignored = ERROR_INIT;
 
@@ -100,7 +100,7 @@ static void creation_undo(struct creation *c)
 }
 
 /* The driver's helper gets ready while config.json is read. */
-static int open_unit(struct creation *c, struct error *err)
+int create_open_unit(struct creation *c, struct error *err)
 {
 	int r;
 
@@ -112,19 +112,19 @@ static int open_unit(struct creation *c, struct error *err)
 	return unit_open(geteuid() != 0 || r == 0, &c->unit, err);
 }
 
-static int ask_for_unit(struct creation *c, struct error *err)
+int create_ask_for_unit(struct creation *c, struct error *err)
 {
 	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
 
 	return unit ? unit_begin(&c->unit, unit, err) : 0;
 }
 
-static int compile_filter(struct creation *c, struct error *err)
+int create_compile_filter(struct creation *c, struct error *err)
 {
 	return prepare_filter(c->context, c->prepared.plan, &c->filter, err);
 }
 
-static int make_cgroup(struct creation *c, struct error *err)
+int create_make_cgroup(struct creation *c, struct error *err)
 {
 	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
 	int r;
@@ -146,7 +146,7 @@ static int make_cgroup(struct creation *c, struct error *err)
 	c->record.cgroup_created = c->cgroup.created;
 	c->record.cgroup_above = c->cgroup.above;
 	/* it has a say in the devices that the init makes when it assembles the root */
-	if (c->prepared.plan->rootfs.place == PLAN_DETACHED)
+	if (c->prepared.plan->rootfs.place == PLAN_DETACHED || c->restored)
 		return 0;
 	return cgroup_filter_devices(&c->prepared.plan->cgroup, &c->cgroup, err);
 }
@@ -318,7 +318,7 @@ static int assemble_outside(struct creation *c, struct error *err)
 	return outside_assemble(&outside, err);
 }
 
-static int settle(struct creation *c, struct error *err)
+int create_settle(struct creation *c, struct error *err)
 {
 	const struct plan_unit *unit = c->prepared.plan->cgroup.unit;
 	int r;
@@ -339,10 +339,10 @@ static const struct {
 	/* the state directory, its lock, the first record */
 	{ "claiming the name", create_claim_name },
 	/* the systemd driver: the answer is read when the cgroup is made */
-	{ "asking for the unit", ask_for_unit },
-	{ "compiling the seccomp filter", compile_filter },
+	{ "asking for the unit", create_ask_for_unit },
+	{ "compiling the seccomp filter", create_compile_filter },
 	/* with limits in force, and the device filter where the init makes devices */
-	{ "making the cgroup", make_cgroup },
+	{ "making the cgroup", create_make_cgroup },
 	/* bind sources, namespaces to join, the start socket */
 	{ "opening the sources", open_sources },
 	/* born in its cgroup and namespaces; see process/init.c for its stages */
@@ -360,7 +360,7 @@ static const struct {
 	{ "recording what exec needs", create_record_for_exec },
 	/* it finishes the root; the runtime's hooks run here */
 	{ "waiting until the init stands", create_serve },
-	{ "settling the late limits", settle },
+	{ "settling the late limits", create_settle },
 	{ "committing", create_commit },
 };
 
@@ -376,19 +376,11 @@ static int explain(const struct creation *c, const char *step, struct error *err
 int create_container(struct verb_context *context, const struct verb_create_options *options,
 		     struct creation_mode mode, struct created *ret_created, struct error *err)
 {
-	_cleanup_(creation_undo) struct creation c = {
+	_cleanup_(create_undo) struct creation c = {
 		.context = context,
 		.options = options,
 		.starts = mode.starts,
-		.dir = STATE_DIR_INIT,
-		.cgroup = CGROUP_INIT,
-		.unit = UNIT_SESSION_INIT,
-		.sources = ROOTFS_SOURCES_INIT,
-		.join = JOIN_SET_INIT,
-		.devices = NETDEV_SET_INIT,
-		.listener = -1,
-		.streams = HOOK_STREAMS_INIT,
-		.created = CREATED_INIT,
+		CREATION_INIT,
 	};
 	size_t i;
 	int r;
@@ -396,7 +388,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 	r = state_check_id(options->id, err);
 	if (r < 0)
 		return r;
-	r = open_unit(&c, err);
+	r = create_open_unit(&c, err);
 	if (r < 0)
 		return r;
 	r = prepare(context, options, mode.detached, &c.prepared, err);

@@ -29,6 +29,18 @@ static char *now_text(struct arena *arena)
 	return arena_printf(arena, "%s.%09ldZ", date, now.tv_nsec);
 }
 
+/* Those that the container has in this way, as CLONE_NEW*. */
+static uint64_t namespaces_in(const struct plan_namespaces *plan, enum plan_ns_mode mode)
+{
+	enum spec_namespace_type type;
+	uint64_t flags = 0;
+
+	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++)
+		if (plan->of[type].mode == mode)
+			flags |= spec_namespace_flag(type);
+	return flags;
+}
+
 static int begin_record(struct creation *c, struct error *err)
 {
 	const struct spec *spec = c->prepared.spec;
@@ -53,6 +65,8 @@ static int begin_record(struct creation *c, struct error *err)
 		.seccomp_metadata = seccomp_notifies(plan->seccomp)
 					    ? plan->seccomp->listener_metadata
 					    : NULL,
+		.joined = namespaces_in(&plan->namespaces, PLAN_NS_JOIN),
+		.no_checkpoint = plan_checkpoint_obstacle(plan),
 		.n_annotations = spec->n_annotations,
 		.annotations = spec->annotations,
 		.hooks = spec->hooks,
@@ -138,7 +152,7 @@ static struct state_record committed_record(const struct creation *c)
 {
 	struct state_record record = c->record;
 
-	record.status = STATE_CREATED;
+	record.status = c->restored ? STATE_RUNNING : STATE_CREATED;
 	record.rdt = c->rdt;
 	if (c->prepared.plan->rdt && !c->prepared.plan->rdt->remove)
 		record.rdt.clos_made = false; /* it stays (spec:226) */
@@ -155,23 +169,13 @@ static int stage_record(struct creation *c, struct error *err)
 	return r;
 }
 
-/* The namespaces that a process that is added later has to enter. */
-static uint64_t own_namespaces(const struct plan_namespaces *plan)
-{
-	enum spec_namespace_type type;
-	uint64_t flags = 0;
-
-	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++)
-		if (plan->of[type].mode != PLAN_NS_INHERIT)
-			flags |= spec_namespace_flag(type);
-	return flags;
-}
-
 int create_record_for_exec(struct creation *c, struct error *err)
 {
 	const struct plan *plan = c->prepared.plan;
 	const struct state_exec exec = {
-		.namespaces = own_namespaces(&plan->namespaces),
+		/* what a process that is added later has to enter */
+		.namespaces = namespaces_in(&plan->namespaces, PLAN_NS_NEW) |
+			      namespaces_in(&plan->namespaces, PLAN_NS_JOIN),
 		.foreign_root = plan->rootfs.mount_ns != PLAN_NS_NEW,
 		.deny_setgroups = plan->namespaces.deny_setgroups,
 		.no_new_keyring = plan->process.keyring == NULL,
@@ -231,7 +235,7 @@ int create_commit(struct creation *c, struct error *err)
 		r = state_publish(&c->dir, c->record.id, err);
 	if (r >= 0) {
 		c->record = committed_record(c);
-		r = channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
+		r = c->restored ? 0 : channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
 		if (r == -EPIPE || r == -ECONNRESET)
 			r = create_explain_death(c, err);
 		else if (r < 0)

@@ -54,7 +54,7 @@ static int send_state(struct creation *c, enum channel_type type, enum state_sta
 	return create_send(c, type, file, err);
 }
 
-static int run_runtime_hooks(struct creation *c, struct error *err)
+static int run_hooks_of_runtime(struct creation *c, struct error *err)
 {
 	const struct spec_hooks *hooks = c->prepared.spec->hooks;
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
@@ -77,6 +77,13 @@ static int run_runtime_hooks(struct creation *c, struct error *err)
 	return hooks_run(&run, err);
 }
 
+int create_run_hooks(struct creation *c, struct error *err)
+{
+	c->hooks_ran = true;
+	state_unlock(&c->dir);
+	return run_hooks_of_runtime(c, err);
+}
+
 /* The root is assembled: the hooks of the runtime's side run here, those of the container's side in the init,
  * which gets the state as its own namespace counts (spec:15, spec:16). The lock is down meanwhile; the record
  * says creating and names this process. */
@@ -85,9 +92,7 @@ static int serve_hooks(struct creation *c, struct error *err)
 	pid_t inner;
 	int r;
 
-	c->hooks_ran = true;
-	state_unlock(&c->dir);
-	r = run_runtime_hooks(c, err);
+	r = create_run_hooks(c, err);
 	if (r < 0)
 		return r;
 	r = spawn_inner_pid(&c->prepared.plan->namespaces, &c->created.child, c->context->proc,
@@ -100,16 +105,16 @@ static int serve_hooks(struct creation *c, struct error *err)
 	return send_state(c, CHANNEL_STATE, STATE_CREATED, inner, err);
 }
 
-static int serve_terminal(struct creation *c, struct channel_message *message,
-			  struct error *err)
+int create_take_terminal(struct creation *c, int take_master, unsigned number,
+			 struct error *err)
 {
-	const char *path = c->options->console_socket;
+	_cleanup_fd_ int master = take_master;
 
-	if (message->fd < 0)
+	if (master < 0)
 		return error_set(err, EBADMSG, "the terminal came without a descriptor");
-	if (path)
-		return handover_terminal(path, message->fd, (unsigned)message->value, err);
-	c->created.master = steal_fd(&message->fd);
+	if (c->options->console_socket)
+		return handover_terminal(c->options->console_socket, master, number, err);
+	c->created.master = steal_fd(&master);
 	return 0;
 }
 
@@ -150,7 +155,8 @@ int create_serve(struct creation *c, struct error *err)
 			r = serve_hooks(c, err);
 			break;
 		case CHANNEL_TERMINAL:
-			r = serve_terminal(c, &message, err);
+			r = create_take_terminal(c, steal_fd(&message.fd),
+						 (unsigned)message.value, err);
 			break;
 		case CHANNEL_SCHEDULE:
 			r = scheduling_apply(&c->prepared.plan->process,

@@ -38,3 +38,8 @@ struct creation_mode {
 int create_container(struct verb_context *context, const struct verb_create_options *options,
 		     struct creation_mode mode, struct created *ret_created,
 		     struct error *err) _must_check_;
+
+/* Waits for the end of a container that runs already, a child of the caller's, in the foreground, and deletes it.
+ * @ret_status: the program's, or 128 + signal. */
+int run_attend(struct verb_context *context, const struct verb_create_options *options,
+	       struct created *created, int *ret_status, struct error *err) _must_check_;

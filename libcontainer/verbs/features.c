@@ -157,7 +157,8 @@ static void write_annotations(struct json_writer *writer, const char *version)
 	json_object_begin(writer);
 	if (*version)
 		json_key_string(writer, "io.github.seccomp.libseccomp.version", version);
-	json_key_string(writer, "org.opencontainers.runc.checkpoint.enabled", "false");
+	json_key_string(writer, "org.opencontainers.runc.checkpoint.enabled",
+			verb_can_checkpoint() ? "true" : "false");
 	json_key_string(writer, "org.opencontainers.runc.commit", TARE_COMMIT);
 	json_key_string(writer, "org.opencontainers.runc.version", TARE_VERSION);
 	json_object_end(writer);

@@ -76,6 +76,21 @@ static int start_and_attend(struct verb_context *context,
 	return r;
 }
 
+int run_attend(struct verb_context *context, const struct verb_create_options *options,
+	       struct created *created, int *ret_status, struct error *err)
+{
+	_cleanup_attendance_ struct attendance attendance = ATTENDANCE_INIT;
+	int r;
+
+	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
+	if (r >= 0)
+		r = attend(&attendance, ret_status, err);
+	if (r >= 0 && options->keep)
+		r = note_end(context, options->id, &attendance, *ret_status, err);
+	attend_close(&attendance);
+	return finish(context, options, created, r, err);
+}
+
 int verb_run(struct verb_context *context, const struct verb_create_options *options,
 	     int *ret_status, struct error *err)
 {

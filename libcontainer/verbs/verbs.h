@@ -177,6 +177,42 @@ struct verb_exec_options {
 int verb_exec(struct verb_context *context, const struct verb_exec_options *options,
 	      int *ret_status, struct error *err) _must_check_;
 
+/* What checkpoint and restore are asked for, as words of the command line. */
+struct verb_criu_options {
+	const char *id;
+	const char
+		*image_path; /* --image-path, or NULL: "checkpoint" in the working directory */
+	const char *work_path; /* --work-path, or NULL: the image path */
+	const char *parent_path; /* --parent-path, relative to the image path; or NULL */
+	const char *page_server; /* --page-server ADDRESS:PORT, or NULL */
+	const char *manage_cgroups_mode; /* "soft", "full", "strict", "ignore"; NULL: soft */
+	const char *empty_ns; /* --empty-ns: "network", or NULL */
+	const char *network_lock; /* --network-lock, or NULL: as CRIU does */
+	const char *lsm_profile, *lsm_mount_context; /* of restore, or NULL */
+	const char *status_fd; /* --status-fd, or NULL */
+	bool pre_dump, leave_running;
+	bool tcp_established, tcp_skip_in_flight, tcp_close, ext_unix_sk, shell_job, link_remap,
+		lazy_pages, file_locks, auto_dedup;
+};
+
+/* Saves the processes of a running container to a directory, by CRIU, and ends it, unless options->leave_running or
+ * options->pre_dump says otherwise.
+ * Errors: EINVAL for an option; ESRCH, EBUSY: "Container cannot be checkpointed in X state"; ENOENT: criu or libcriu
+ * is not there; ENOTSUP: the container has something that can't be saved; else CRIU's, with its log. The container
+ * runs on then. */
+int verb_checkpoint(struct verb_context *context, const struct verb_criu_options *options,
+		    struct error *err) _must_check_;
+
+/* Makes a container whose processes come from such a directory, and, unless it is detached, waits for its end and
+ * deletes it. @create: the bundle, the pid file, the console socket, ... as for run.
+ * @ret_status: as verb_run()'s. Nothing is left after an error. */
+int verb_restore(struct verb_context *context, const struct verb_criu_options *options,
+		 const struct verb_create_options *create, int *ret_status,
+		 struct error *err) _must_check_;
+
+/* Whether checkpoint and restore have what they need on this host: libcriu can be loaded, and there is a criu. */
+bool verb_can_checkpoint(void);
+
 /* What update is asked for. */
 struct verb_update_options {
 	const struct spec_resources *resources; /* what is set in them */

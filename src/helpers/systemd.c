@@ -36,7 +36,7 @@ struct helper {
 
 struct request {
 	const char *unit;
-	struct unit_words properties;
+	struct packet_words properties;
 	bool has_optional, without_optional;
 };
 
@@ -131,7 +131,7 @@ static char container_type(char letter)
 }
 
 /* The words of one value, up to the empty one. sd-bus itself checks that they fit the signature. */
-static int append_value(const struct helper *h, sd_bus_message *m, struct unit_words *words,
+static int append_value(const struct helper *h, sd_bus_message *m, struct packet_words *words,
 			struct error *err)
 {
 	static const char opening[] = "a({v", closing[] = "])}>";
@@ -140,7 +140,7 @@ static int append_value(const struct helper *h, sd_bus_message *m, struct unit_w
 	const char *word, *mark;
 	int r;
 
-	while ((word = unit_words_next(words)) && *word) {
+	while ((word = packet_next(words)) && *word) {
 		mark = strchr(opening, *word);
 		if (mark) {
 			if (depth == NESTED_MAX)
@@ -164,9 +164,9 @@ static int append_value(const struct helper *h, sd_bus_message *m, struct unit_w
 }
 
 static int append_property(const struct helper *h, sd_bus_message *m, const char *name,
-			   struct unit_words *words, struct error *err)
+			   struct packet_words *words, struct error *err)
 {
-	const char *signature = unit_words_next(words);
+	const char *signature = packet_next(words);
 	int r;
 
 	if (!signature)
@@ -190,18 +190,18 @@ static int append_property(const struct helper *h, sd_bus_message *m, const char
 static int append_properties(const struct helper *h, sd_bus_message *m, struct request *request,
 			     struct error *err)
 {
-	struct unit_words words = request->properties;
+	struct packet_words words = request->properties;
 	const char *name, *word;
 	int r;
 
 	r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "(sv)");
-	while (r >= 0 && (name = unit_words_next(&words))) {
+	while (r >= 0 && (name = packet_next(&words))) {
 		if (*name != '+' && *name != '?')
 			return malformed(err);
 		if (*name == '?') {
 			request->has_optional = true;
 			if (request->without_optional) {
-				while ((word = unit_words_next(&words)) && *word)
+				while ((word = packet_next(&words)) && *word)
 					;
 				continue;
 			}
@@ -517,10 +517,10 @@ static int set(struct helper *h, struct request *request, struct error *err)
 }
 
 /* @words: the cgroup below the unit's, the process. */
-static int move(const struct helper *h, const char *unit, struct unit_words *words,
+static int move(const struct helper *h, const char *unit, struct packet_words *words,
 		struct error *err)
 {
-	const char *below = unit_words_next(words), *number = unit_words_next(words);
+	const char *below = packet_next(words), *number = packet_next(words);
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *m = NULL;
 	uint32_t pid;
@@ -581,13 +581,13 @@ static int stop(struct helper *h, const char *unit, struct error *err)
 static int serve(struct helper *h, const char *data, size_t length, struct error *err)
 {
 	struct request request = { 0 };
-	struct unit_words words;
+	struct packet_words words;
 	const char *verb;
 
-	if (!unit_words_open(&words, data, length))
+	if (!packet_open(&words, data, length))
 		return malformed(err);
-	verb = unit_words_next(&words);
-	request.unit = unit_words_next(&words);
+	verb = packet_next(&words);
+	request.unit = packet_next(&words);
 	request.properties = words;
 	if (!request.unit)
 		return malformed(err);
@@ -597,24 +597,16 @@ static int serve(struct helper *h, const char *data, size_t length, struct error
 		return set(h, &request, err);
 	if (strcmp(verb, "move") == 0)
 		return move(h, request.unit, &request.properties, err);
-	if (strcmp(verb, "stop") == 0 && !unit_words_next(&words))
+	if (strcmp(verb, "stop") == 0 && !packet_next(&words))
 		return stop(h, request.unit, err);
 	return malformed(err);
 }
 
 static int answer(const struct error *err)
 {
-	_cleanup_unit_message_ struct unit_message message = { 0 };
-	char number[16];
+	_cleanup_packet_ struct packet message = { 0 };
 
-	if (err->code == 0) {
-		unit_message_add(&message, 0, "ok");
-	} else {
-		unit_message_add(&message, 0, "error");
-		snprintf(number, sizeof number, "%d", err->code);
-		unit_message_add(&message, 0, number);
-		unit_message_add(&message, 0, err->text);
-	}
+	packet_add_answer(&message, err->code, err->text);
 	if (message.error != 0)
 		return message.error;
 	return send(REQUESTS, message.data, message.length, MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -622,7 +614,7 @@ static int answer(const struct error *err)
 
 int main(int argc, char **argv)
 {
-	static char data[UNIT_MESSAGE_MAX + 1];
+	static char data[PACKET_MAX + 1];
 	struct error at_start = ERROR_INIT;
 	struct helper h = { 0 };
 	ssize_t n;

@@ -10,19 +10,19 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *packet = malloc(size ? size : 1);
-	struct unit_words words;
+	struct packet_words words;
 	const char *word, *text = NULL;
 	size_t length = 0;
 	int r;
 
 	memcpy(packet, data, size);
-	if (!unit_words_open(&words, packet, size))
+	if (!packet_open(&words, packet, size))
 		return 0;
-	while ((word = unit_words_next(&words)))
+	while ((word = packet_next(&words)))
 		length += strlen(word) + 1;
 	require(length == size);
-	require(unit_words_open(&words, packet, size));
-	r = unit_words_answer(&words, &text);
+	require(packet_open(&words, packet, size));
+	r = packet_answer(&words, &text);
 	require(r <= 0);
 	if (text)
 		require(text >= packet && text + strlen(text) < packet + size);

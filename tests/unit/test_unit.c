@@ -179,37 +179,37 @@ static void test_lists(void **state)
 
 static void test_messages(void **state)
 {
-	_cleanup_unit_message_ struct unit_message message = { 0 };
-	struct unit_words words;
+	_cleanup_packet_ struct packet message = { 0 };
+	struct packet_words words;
 	size_t i;
 
 	(void)state;
-	unit_message_add(&message, 0, "start");
-	unit_message_add(&message, '+', "PIDs");
-	unit_message_add(&message, 0, "");
+	packet_add(&message, 0, "start");
+	packet_add(&message, '+', "PIDs");
+	packet_add(&message, 0, "");
 	assert_int_equal(message.error, 0);
 	assert_memory_equal(message.data, "start\0+PIDs\0", 13);
-	assert_true(unit_words_open(&words, message.data, message.length));
-	assert_string_equal(unit_words_next(&words), "start");
-	assert_string_equal(unit_words_next(&words), "+PIDs");
-	assert_string_equal(unit_words_next(&words), "");
-	assert_null(unit_words_next(&words));
-	assert_null(unit_words_next(&words));
+	assert_true(packet_open(&words, message.data, message.length));
+	assert_string_equal(packet_next(&words), "start");
+	assert_string_equal(packet_next(&words), "+PIDs");
+	assert_string_equal(packet_next(&words), "");
+	assert_null(packet_next(&words));
+	assert_null(packet_next(&words));
 	/* not ended, empty, too long */
-	assert_false(unit_words_open(&words, "start", 5));
-	assert_false(unit_words_open(&words, "", 0));
-	for (i = 0; i < UNIT_MESSAGE_MAX / 8 + 1; i++)
-		unit_message_add(&message, 0, "1234567");
+	assert_false(packet_open(&words, "start", 5));
+	assert_false(packet_open(&words, "", 0));
+	for (i = 0; i < PACKET_MAX / 8 + 1; i++)
+		packet_add(&message, 0, "1234567");
 	assert_int_equal(message.error, -E2BIG);
-	assert_true(message.length <= UNIT_MESSAGE_MAX);
+	assert_true(message.length <= PACKET_MAX);
 }
 
 static int answer(const char *data, size_t length, const char **ret_text)
 {
-	struct unit_words words;
+	struct packet_words words;
 
-	assert_true(unit_words_open(&words, data, length));
-	return unit_words_answer(&words, ret_text);
+	assert_true(packet_open(&words, data, length));
+	return packet_answer(&words, ret_text);
 }
 
 static void test_answers(void **state)

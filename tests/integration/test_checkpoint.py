@@ -1,0 +1,370 @@
+"""checkpoint and restore on any machine: what reaches libcriu, and what happens when CRIU fails. The library is one
+that has no CRIU behind it (tests/lib/fakecriu.c); tests/cgroup/test_criu.py has the real one."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from tare import TOP, eventually, promise, read_text
+
+LOOP = ["/bin/sh", "-c", "while :; do sleep 1; done"]
+
+
+class Fake:
+    """The library, a criu that can be found, and what was asked of them."""
+
+    def __init__(self, directory, options=()):
+        self.directory = directory
+        os.mkdir(directory)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", *options, "-o", f"{directory}/libcriu.so.2",
+                        f"{TOP}/tests/lib/fakecriu.c"], check=True)
+        with open(f"{directory}/criu", "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\nexit 1\n")
+        os.chmod(f"{directory}/criu", 0o755)
+        self.env = {"PATH": f"{directory}:{os.environ['PATH']}", "LD_LIBRARY_PATH": directory,
+                    "FAKE_CRIU": directory}
+        self.play("")
+
+    def play(self, text):
+        """How the next call goes."""
+        with open(f"{self.directory}/script", "w", encoding="ascii") as file:
+            file.write(text)
+
+    def calls(self):
+        """The lines of what was called since the last time."""
+        path = f"{self.directory}/calls"
+        if not os.path.exists(path):
+            return []
+        lines = read_text(path).splitlines()
+        os.unlink(path)
+        return lines
+
+
+@pytest.fixture
+def fake(runtime):
+    return Fake(f"{runtime.directory}/fake")
+
+
+def running(runtime, args=None):
+    """A container that runs."""
+    return runtime.container(args or LOOP).create().start()
+
+
+def checkpoint(container, fake, *options, **how):
+    """The call, with its images in the bundle. Returns the Result."""
+    return container.runtime.call("checkpoint", "--image-path", f"{container.bundle}/images", *options,
+                                  container.id, env=fake.env, **how)
+
+
+def restore(container, fake, *options, **how):
+    """The same, of the same bundle."""
+    return container.runtime.call("restore", "--image-path", f"{container.bundle}/images", "--bundle",
+                                  container.bundle, *options, container.id, env=fake.env, **how)
+
+
+def write_image(container, **members):
+    """tare's file of a checkpoint, without any images of CRIU's."""
+    os.makedirs(f"{container.bundle}/images", exist_ok=True)
+    image = {"version": 1, "mounts": [], "network": False, "pid": False, "streams": ["", "", ""]}
+    image.update(members)
+    with open(f"{container.bundle}/images/tare-checkpoint.json", "w", encoding="utf-8") as file:
+        json.dump(image, file)
+    container.write()
+
+
+def test_checkpoint_ends_the_container(runtime, fake):
+    container = running(runtime)
+    assert checkpoint(container, fake) == (0, "", "")
+    assert container.status() == "stopped"
+    calls = fake.calls()
+    assert f"pid {container.pid}" in calls and "dump" in calls
+    assert "orphan_pts_master 1" in calls and "manage_cgroups_mode 3" in calls
+    assert not any(line.startswith(("leave_running", "tcp", "shell_job")) for line in calls)
+    images = os.listdir(f"{container.bundle}/images")
+    assert {"tare-checkpoint.json", "descriptors.json"} <= set(images)
+    assert not os.path.exists(f"{runtime.state_root}/{container.id}/criu")
+    container.delete()
+
+
+def test_externals_are_told(runtime, fake):
+    """Binds of the host's, masks that are files, and streams; not what is the container's own."""
+    container = runtime.container(LOOP)
+    os.mkdir(f"{container.bundle}/data")
+    container.config["mounts"].append({"destination": "/mnt", "type": "bind", "options": ["bind", "ro"],
+                                       "source": f"{container.bundle}/data"})
+    container.config["linux"]["maskedPaths"] = ["/etc/passwd", "/proc/scsi"]
+    container.create().start()
+    assert checkpoint(container, fake) == (0, "", "")
+    externals = [line.split(" ", 1)[1] for line in fake.calls() if line.startswith("add_external")]
+    assert "mnt[/mnt]:/mnt" in externals and "mnt[/etc/passwd]:/etc/passwd" in externals
+    assert not any(x.startswith(("mnt[/proc]", "mnt[/dev]", "mnt[/]", "mnt[/proc/scsi]")) for x in externals)
+    # standard input, output and errors are files of the tests
+    assert len([x for x in externals if x.startswith("file[")]) == 3
+    image = json.loads(read_text(f"{container.bundle}/images/tare-checkpoint.json"))
+    mount = next(x for x in image["mounts"] if x["destination"] == "/mnt")
+    assert mount["attributes"] & 1  # MOUNT_ATTR_RDONLY
+    descriptors = json.loads(read_text(f"{container.bundle}/images/descriptors.json"))
+    assert [os.path.basename(x).split(".")[1] for x in descriptors] == ["in", "out", "err"]
+    container.delete()
+
+
+@promise("contract:2")
+def test_options_reach_criu(runtime, fake):
+    container = running(runtime)
+    assert checkpoint(container, fake, "--leave-running", "--tcp-established", "--tcp-close",
+                      "--tcp-skip-in-flight", "--ext-unix-sk", "--shell-job", "--file-locks", "--link-remap",
+                      "--auto-dedup", "--manage-cgroups-mode", "strict", "--empty-ns", "network",
+                      "--network-lock", "nftables", "--page-server", "[::1]:1234") == (0, "", "")
+    calls = fake.calls()
+    for line in ("leave_running 1", "tcp_established 1", "tcp_close 1", "tcp_skip_in_flight 1", "ext_unix_sk 1",
+                 "shell_job 1", "file_locks 1", "link_remap 1", "auto_dedup 1", "manage_cgroups_mode 5",
+                 f"empty_ns {0x40000000}", "network_lock 2", "page_server [::1] 1234"):
+        assert line in calls
+    assert container.status() == "running"
+    container.delete("--force")
+
+
+def test_pre_dump_and_parent(runtime, fake):
+    container = running(runtime)
+    result = runtime.call("checkpoint", "--pre-dump", "--image-path", f"{container.bundle}/parent", container.id,
+                          env=fake.env)
+    assert result == (0, "", "")
+    calls = fake.calls()
+    assert "pre_dump" in calls and "track_mem 1" in calls
+    assert container.status() == "running"
+    assert checkpoint(container, fake, "--parent-path", "../parent") == (0, "", "")
+    assert "set_parent_images ../parent" in fake.calls()
+    container.delete()
+
+
+def test_lazy_pages_and_configuration(runtime, fake):
+    """What libcriu has no functions for goes by a configuration file, the user's options behind it."""
+    container = runtime.container(LOOP)
+    with open(f"{container.bundle}/criu.conf", "w", encoding="ascii") as file:
+        file.write("ghost-limit 1M\n")
+    container.config["annotations"] = {"org.criu.config": f"{container.bundle}/criu.conf"}
+    container.create().start()
+    reading, writing = os.pipe()
+    assert checkpoint(container, fake, "--lazy-pages", "--page-server", "127.0.0.1:27", "--status-fd",
+                      writing, pass_fds=[writing]) == (0, "", "")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == b"\0"
+    calls = fake.calls()
+    assert [line for line in calls if line.startswith("config")] == [
+        "config lazy-pages", "config address 127.0.0.1", "config port 27", "config ghost-limit 1M"]
+    assert not any(line.startswith("page_server") for line in calls)
+    container.delete()
+
+
+@promise("contract:14")
+@pytest.mark.parametrize("option, value, text", [
+    ("--parent-path", "/tmp", "--parent-path must be relative"),
+    ("--parent-path", "nowhere", "invalid --parent-path"),
+    ("--page-server", "host", "use --page-server ADDRESS:PORT"),
+    ("--page-server", "host:0", "use --page-server ADDRESS:PORT"),
+    ("--manage-cgroups-mode", "some", "for --manage-cgroups-mode"),
+    ("--empty-ns", "pid", "for --empty-ns"),
+    ("--network-lock", "ropes", "for --network-lock"),
+    ("--status-fd", "77", "--status-fd 77: bad file descriptor"),
+    ("--status-fd", "x", "for --status-fd"),
+    ("--work-path", "/proc/nowhere/x", "mkdir /proc/nowhere")])
+def test_bad_values(runtime, fake, option, value, text):
+    container = running(runtime)
+    result = checkpoint(container, fake, option, value)
+    assert result.rc == 1 and text in result.err
+    assert container.status() == "running" and fake.calls() == []
+    container.delete("--force")
+
+
+@promise("contract:14")
+def test_states(runtime, fake):
+    container = runtime.container(LOOP).create()
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "Container cannot be checkpointed in created state" in result.err
+    container.kill("KILL")
+    container.wait()
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "Container cannot be checkpointed in stopped state" in result.err
+    assert not os.path.exists(f"{container.bundle}/images")
+    result = runtime.call("checkpoint", "nobody", env=fake.env)
+    assert result.rc == 1 and "container does not exist" in result.err
+    container.delete()
+
+
+def test_paused(runtime, fake):
+    container = running(runtime)
+    runtime.ok("pause", container.id)
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "Container cannot be checkpointed in paused state" in result.err
+    container.delete("--force")
+
+
+def test_what_cannot_be_saved(runtime, fake):
+    container = runtime.container(LOOP)
+    container.create("--layers", container.rootfs).start()
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "cannot be checkpointed: its root is an overlay" in result.err
+    container.delete("--force")
+
+
+def test_no_criu(runtime, fake):
+    container = running(runtime)
+    os.unlink(f"{fake.directory}/libcriu.so.2")
+    fake.env["LD_LIBRARY_PATH"] = "/nowhere"
+    result = checkpoint(container, fake)
+    if result.rc == 0 or "libcriu.so.2" not in result.err:
+        pytest.skip("this machine has a libcriu of its own")
+    assert "install libcriu2 and criu" in result.err
+    fake.env["PATH"] = "/nowhere"
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "criu was not found in PATH" in result.err
+    assert container.status() == "running"
+    container.delete("--force")
+
+
+def test_old_libcriu(runtime):
+    """A function that an older library lacks is missed only when its option is given."""
+    old = Fake(f"{runtime.directory}/old", ["-DOLD"])
+    container = runtime.container(LOOP)
+    write_image(container)
+    result = restore(container, old, "--detach", "--lsm-mount-context", "x")
+    assert result.rc == 1 and "libcriu.so.2 is too old: it has no criu_local_set_lsm_mount_context" in result.err
+
+
+def test_failed_checkpoint(runtime, fake):
+    """The container runs on, and the error has CRIU's own words."""
+    container = running(runtime)
+    fake.play("fail")
+    result = checkpoint(container, fake)
+    assert result.rc == 1
+    assert f"({container.bundle}/images/dump.log: Error (criu/one.c:1): the first; " \
+           "Error (criu/two.c:2): the cause)" in result.err
+    assert container.status() == "running"
+    assert not os.path.exists(f"{container.bundle}/images/tare-checkpoint.json")
+    assert not os.path.exists(f"{runtime.state_root}/{container.id}/criu")
+    fake.play("die")
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "tare-criu has ended without an answer" in result.err
+    container.delete("--force")
+
+
+def test_restore_attached(runtime, fake):
+    container = runtime.container(LOOP)
+    write_image(container)
+    fake.play("1 7")
+    assert restore(container, fake) == (7, "", "")
+    calls = fake.calls()
+    assert f"set_root {container.rootfs}" in calls
+    assert runtime.ids() == []
+
+
+def test_restore_detached(runtime, fake):
+    """It is a container as any other."""
+    container = runtime.container(LOOP)
+    write_image(container)
+    fake.play("100 0")
+    assert restore(container, fake, "--detach", "--pid-file", f"{container.bundle}/pid") == (0, "", "")
+    pid = int(read_text(f"{container.bundle}/pid"))
+    state = container.state()
+    assert (state["status"], state["pid"]) == ("running", pid)
+    container.kill("KILL")
+    eventually(lambda: container.status() == "stopped")
+    container.delete()
+    os.waitpid(pid, os.WNOHANG)
+
+
+def test_restore_gives_streams_and_mounts(runtime, fake):
+    container = runtime.container(LOOP)
+    container.config["mounts"].append({"destination": "/mnt", "type": "bind", "options": ["rbind"],
+                                       "source": f"{container.bundle}/data"})
+    mounts = [{"destination": name, "attributes": 0} for name in ("/mnt", "/mnt/below", "/proc/kcore")]
+    container.config["linux"]["maskedPaths"] = ["/proc/kcore"]
+    write_image(container, mounts=mounts, streams=["pipe:[1]", "pipe:[2]", "pipe:[2]"])
+    fake.play("fail")  # before anything is done to mounts that are the tests' own
+    assert restore(container, fake).rc == 1
+    calls = fake.calls()
+    for line in (f"add_external mnt[/mnt]:{container.bundle}/data",
+                 f"add_external mnt[/mnt/below]:{container.bundle}/data/below",
+                 "add_external mnt[/proc/kcore]:/dev/null", "add_inherit_fd open pipe:[1]"):
+        assert line in calls
+    assert calls.count("add_inherit_fd open pipe:[2]") == 1
+
+
+def test_restore_runs_hooks(runtime, fake):
+    container = runtime.container(LOOP)
+    out = f"{container.bundle}/hooks"
+    container.config["hooks"] = {
+        kind: [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {kind} >> {out}"]}]
+        for kind in ("prestart", "createRuntime", "poststop")}
+    write_image(container)
+    fake.play("0 0")
+    assert restore(container, fake) == (0, "", "")
+    assert read_text(out).split() == ["prestart", "createRuntime", "poststop"]
+
+
+def test_failed_restore(runtime, fake):
+    """Nothing is left."""
+    container = runtime.container(LOOP)
+    write_image(container)
+    fake.play("fail")
+    result = restore(container, fake, "--detach", "--pid-file", f"{container.bundle}/pid")
+    assert result.rc == 1 and "restore.log: Error (criu/one.c:1): the first" in result.err
+    container.config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
+    container.write()
+    fake.play("100 0")
+    result = restore(container, fake, "--detach", "--pid-file", f"{container.bundle}/pid")
+    assert result.rc == 1 and "error running createRuntime hook #0" in result.err
+    assert runtime.ids() == [] and not os.path.exists(f"{container.bundle}/pid")
+
+
+@pytest.mark.parametrize("what, text", [
+    ("no directory", "image directory"),
+    ("no file", "there is no checkpoint of tare's"),
+    ("broken", "tare-checkpoint.json"),
+    ("newer", "it was written by a newer tare (version 2, this one knows 1)"),
+    ("mount", "the container had something of the host at /gone, and config.json mounts nothing there"),
+    ("network", "the network namespace of the checkpoint was given by a path")])
+def test_bad_images(runtime, fake, what, text):
+    container = runtime.container(LOOP)
+    write_image(container, **{"newer": {"version": 2}, "network": {"network": True},
+                              "mount": {"mounts": [{"destination": "/gone", "attributes": 0}]}}.get(what, {}))
+    path = f"{container.bundle}/images"
+    if what in ("no directory", "no file"):
+        os.unlink(f"{path}/tare-checkpoint.json")
+    if what == "no directory":
+        os.rmdir(path)
+    if what == "broken":
+        with open(f"{path}/tare-checkpoint.json", "w", encoding="ascii") as file:
+            file.write("{")
+    result = restore(container, fake)
+    assert result.rc == 1 and text in result.err
+    assert fake.calls() == [] and runtime.ids() == []
+
+
+@promise("contract:10")
+def test_probes(runtime):
+    """What podman asks before it offers checkpoints."""
+    result = runtime.call("checkpoint", "--help")
+    assert result.rc == 0 and "tare checkpoint" in result.out
+    result = runtime.call("restore", "--lsm-mount-context")
+    assert result.rc == 1 and "flag needs an argument: -lsm-mount-context" in result.out + result.err
+
+
+@promise("contract:5")
+def test_features(runtime, fake):
+    features = json.loads(runtime.ok("features", env=fake.env))
+    assert features["annotations"]["org.opencontainers.runc.checkpoint.enabled"] == "true"
+    fake.env["PATH"] = "/nowhere"
+    features = json.loads(runtime.ok("features", env=fake.env))
+    assert features["annotations"]["org.opencontainers.runc.checkpoint.enabled"] == "false"
+
+
+def test_taken_name(runtime, fake):
+    container = running(runtime)
+    write_image(container)
+    result = restore(container, fake, "--detach")
+    assert result.rc == 1 and "container with given ID already exists" in result.err
+    assert container.status() == "running"
+    container.delete("--force")
