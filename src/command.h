@@ -139,6 +139,7 @@ int cmd_doctor(struct tare *tare, int argc, char **argv, struct error *err) _mus
 int cmd_features(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_list(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
+int cmd_mounts(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_pause(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;
 int cmd_ps(struct tare *tare, int argc, char **argv, struct error *err) _must_check_;

@@ -67,7 +67,7 @@ static bool equal(const char *a, const char *b)
 static bool names_sealed_verb(const char *word)
 {
 	return equal(word, "create") || equal(word, "run") || equal(word, "exec") ||
-	       equal(word, "restore");
+	       equal(word, "restore") || equal(word, "mounts");
 }
 
 /* By what name the kernel executed it: a descriptor's, where it is the copy already. Who pretends to it has the

@@ -34,6 +34,7 @@ static const struct verb verbs[] = {
 	{ "features", "show what this build can do", cmd_features, false },
 	{ "kill", "send a signal to a container", cmd_kill, false },
 	{ "list", "list the containers below the state root", cmd_list, false },
+	{ "mounts", "mount into a running container, or unmount there", cmd_mounts, true },
 	{ "pause", "freeze the processes of a container", cmd_pause, false },
 	{ "plan", "show what create would do, without doing it", cmd_plan, false },
 	{ "ps", "show the processes of a container", cmd_ps, false },

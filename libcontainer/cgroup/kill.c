@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@
 
 #define DEADLINE_MS \
 	10000 /* for processes that are killed but do not end (uninterruptible sleep) */
+
+#define ROOT_INO 1
 
 static int64_t now_ms(void)
 {
@@ -37,13 +40,24 @@ static bool is_gone(int code)
 	return code == -ENOENT || code == -ENODEV;
 }
 
+/* The hierarchy's own root, which kernfs numbers 1, is no container's, whatever a record says: everything on the
+ * machine is below it. */
 static int open_path(const char *path, struct error *err)
 {
-	int fd = cgroup_open(AT_FDCWD, path);
+	_cleanup_fd_ int fd = cgroup_open(AT_FDCWD, path);
+	struct stat st;
 
 	if (fd < 0 && !is_gone(fd))
-		error_errno(err, -fd, "open cgroup %s", path);
-	return fd;
+		return error_errno(err, -fd, "open cgroup %s", path);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "examine cgroup %s", path);
+	if (st.st_ino == ROOT_INO)
+		return error_set(err, EINVAL,
+				 "%s is the root of the hierarchy, and no container's cgroup",
+				 path);
+	return steal_fd(&fd);
 }
 
 /* Kills all and waits until the cgroup is empty. Returns 0 also when it is gone. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -146,6 +147,16 @@ int mountfd_openat2(int dirfd, const char *path, uint64_t flags, unsigned mode,
 int mountfd_pivot_root(const char *new_root, const char *put_old)
 {
 	return result(syscall(__NR_pivot_root, new_root, put_old));
+}
+
+int mountfd_detach(int proc, int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "self/fd/%d", fd);
+	if (fchdir(proc) < 0 || umount2(path, MNT_DETACH) < 0)
+		return -errno;
+	return 0;
 }
 
 int mountfd_umount(const char *path, int flags)

@@ -59,6 +59,10 @@ int mountfd_openat2(int dirfd, const char *path, uint64_t flags, unsigned mode,
  * Returns 1 or 0, or -errno. */
 int mountfd_same_place(int a, int b) _must_check_;
 
+/* Detaches (MNT_DETACH) the very mount that @fd is the root of, named through the procfs @proc, which becomes the
+ * working directory. EINVAL: it is no mount's root, or not in this mount namespace. */
+int mountfd_detach(int proc, int fd) _must_check_;
+
 /* pivot_root(2) and umount2(2). */
 int mountfd_pivot_root(const char *new_root, const char *put_old) _must_check_;
 int mountfd_umount(const char *path, int flags) _must_check_;

@@ -444,6 +444,21 @@ const char *plan_checkpoint_obstacle(const struct plan *plan);
 int plan_update(const struct plan_update_request *request, struct arena *arena,
 		struct plan_update *ret_update, struct error *err) _must_check_;
 
+/* What is to be mounted into a container that runs already. */
+struct plan_mounts_request {
+	const struct spec_mount_list *list;
+	const struct kernel_caps *caps;
+	const char *bundle; /* what relative sources count from */
+	uint64_t
+		namespaces; /* CLONE_NEW*: those that the init does not share with its creator */
+};
+
+/* Plans mounts that are added: the operations of a root that is there already. What would wait for other
+ * operations is done at once, and what cannot be done to a tree in which others work is ENOTSUP.
+ * Errors: EINVAL as plan_build(). */
+int plan_added_mounts(const struct plan_mounts_request *request, struct arena *arena,
+		      const struct plan_rootfs **ret_rootfs, struct error *err) _must_check_;
+
 /* What a process that is added to a container is made from. */
 struct plan_exec {
 	const char *id; /* of the container */

@@ -53,7 +53,7 @@ int bind_perform(struct assembly *assembly, const struct plan_op *op, struct err
 	r = attributes_apply(source, &op->attributes, assembly->plan->host_propagation, err);
 	if (r < 0)
 		return r;
-	r = mountfd_attach(source, at);
+	r = assembly_attach(assembly, source, at);
 	if (r < 0)
 		return op_failed(err, -r, "attach the bind mount");
 	return 0;

@@ -149,7 +149,7 @@ int cgroup_perform(struct assembly *assembly, const struct plan_op *op, struct e
 	mount = make_mount(assembly, op, &own, err);
 	if (mount < 0)
 		return mount;
-	r = mountfd_attach(mount, at);
+	r = assembly_attach(assembly, mount, at);
 	if (r < 0)
 		return op_failed(err, -r, "attach the mount");
 	return 0;

@@ -189,7 +189,8 @@ int filesystem_mount2(const struct assembly *assembly, const struct plan_op *op,
 	char data[LEGACY_DATA_MAX], path[64];
 	int r;
 
-	if (op->n_layers || op->copy_up || op->idmap.kind == PLAN_IDMAP_OWN)
+	if (op->n_layers || op->copy_up || op->idmap.kind == PLAN_IDMAP_OWN ||
+	    assembly->attached)
 		return error_set(err, ENOTSUP,
 				 "mount(2), which has to be used for \"%s\" here, "
 				 "can't do that",

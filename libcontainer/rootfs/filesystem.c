@@ -314,7 +314,7 @@ int filesystem_perform(struct assembly *assembly, const struct plan_op *op, stru
 	r = dress(assembly, op, mount_fd, at, err);
 	if (r < 0)
 		return r;
-	r = mountfd_attach(mount_fd, at);
+	r = assembly_attach(assembly, mount_fd, at);
 	if (r < 0)
 		return op_failed(err, -r, "attach the new mount");
 	return 0;

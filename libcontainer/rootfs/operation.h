@@ -16,6 +16,8 @@ struct assembly {
 	/* What the last mask or read-only path lies below, and that mount; NULL and -1. */
 	const struct plan_op *above;
 	int above_fd;
+	/* In a container that runs: what was attached, so that it can be taken away again; else NULL. */
+	struct attached *attached;
 	bool cgroup_attached; /* sources->cgroup is in the tree: a further one is a clone of it */
 	/* The index of the operation in plan->ops, for sources->userns. */
 	size_t index;
@@ -26,6 +28,15 @@ struct assembly {
 		.plan = the_plan, .sources = the_sources, .root = -1, .null_mask = -1, \
 		.owned_null = -1, .directory_mask = -1, .above_fd = -1,                \
 	}
+
+/* The roots of mounts. */
+struct attached {
+	size_t n, size;
+	int *fds; /* room for @size */
+};
+
+/* add.c: attaches @mount at @at by descriptor, and notes it down in a container that runs. Returns 0 or -errno. */
+int assembly_attach(struct assembly *assembly, int mount, int at) _must_check_;
 
 /* assemble.c: the operations @from up to @to (not included) of @ops, in order. */
 int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_t from,

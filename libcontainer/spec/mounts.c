@@ -105,3 +105,70 @@ static const struct field mount_fields[] = {
 	F_OBJECTS(spec_mount, "gidMappings", gid_mappings, type_id_mapping),
 };
 const struct object_type type_mount = OBJECT_TYPE(spec_mount, mount_fields, check_mount);
+
+static const struct field place_fields[] = {
+	F_STRING(spec_mount, "destination", destination, .flags = REQUIRED),
+};
+static const struct object_type type_mount_place = OBJECT_TYPE(spec_mount, place_fields, NULL);
+
+static const struct field list_fields[] = {
+	F_OBJECTS(spec_mount_list, "mounts", mounts, type_mount),
+};
+static const struct object_type type_list = OBJECT_TYPE(spec_mount_list, list_fields, NULL);
+
+static const struct field list_of_places_fields[] = {
+	F_OBJECTS(spec_mount_list, "mounts", mounts, type_mount_place),
+};
+static const struct object_type type_list_of_places = OBJECT_TYPE(spec_mount_list,
+								  list_of_places_fields, NULL);
+
+/* Makes the list a member, so that its places are called as in config.json. */
+static int load_list(const struct object_type *type, const struct json_value *json,
+		     struct decoder *decoder, const struct spec_mount_list **ret_list,
+		     struct error *err)
+{
+	const struct json_member member = { .name = "mounts", .value = *json };
+	const struct json_value object = {
+		.type = JSON_OBJECT,
+		.count = 1,
+		.members = &member,
+	};
+	struct spec_mount_list *list = arena_alloc(decoder->arena, sizeof *list);
+	struct place whole = { .decoder = decoder };
+	int r;
+
+	if (!list)
+		return error_oom(err);
+	if (json->type != JSON_ARRAY)
+		return error_set(err, EINVAL, "%s: mounts must be an array, not %s",
+				 decoder->name, json_type_name(json->type));
+	decode_object(&whole, type, &object, list);
+	r = decoder_finish(decoder, err);
+	if (r < 0)
+		return r;
+	*ret_list = list;
+	return 0;
+}
+
+int spec_load_mounts(const char *text, size_t length, const char *name, struct arena *arena,
+		     const struct spec_mount_list **ret_list, struct error *err)
+{
+	struct decoder decoder = { .arena = arena, .name = name };
+	const struct json_value *json;
+	int r;
+
+	r = json_parse(text, length, name, arena, &json, err);
+	return r < 0 ? r : load_list(&type_list, json, &decoder, ret_list, err);
+}
+
+int spec_load_mount_places(const char *text, size_t length, const char *name,
+			   struct arena *arena, const struct spec_mount_list **ret_list,
+			   struct error *err)
+{
+	struct decoder decoder = { .arena = arena, .name = name };
+	const struct json_value *json;
+	int r;
+
+	r = json_parse(text, length, name, arena, &json, err);
+	return r < 0 ? r : load_list(&type_list_of_places, json, &decoder, ret_list, err);
+}

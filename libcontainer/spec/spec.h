@@ -447,6 +447,21 @@ struct spec {
 int spec_load(const char *text, size_t length, const char *bundle, struct arena *arena,
 	      const struct spec **ret_spec, struct error *err) _must_check_;
 
+/* Mounts for a container that runs already. */
+struct spec_mount_list {
+	size_t n_mounts;
+	const struct spec_mount *mounts;
+};
+
+/* The same for a file that holds only the list of mounts; @name is its name in errors. */
+int spec_load_mounts(const char *text, size_t length, const char *name, struct arena *arena,
+		     const struct spec_mount_list **ret_list, struct error *err) _must_check_;
+
+/* The same when only each mount's destination is to be looked at. */
+int spec_load_mount_places(const char *text, size_t length, const char *name,
+			   struct arena *arena, const struct spec_mount_list **ret_list,
+			   struct error *err) _must_check_;
+
 /* The same for a file that holds only a process object (exec --process); @name is its name in errors. */
 int spec_load_process(const char *text, size_t length, const char *name, struct arena *arena,
 		      const struct spec_process **ret_process, struct error *err) _must_check_;

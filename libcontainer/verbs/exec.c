@@ -22,6 +22,7 @@
 #include "process/handover.h"
 #include "process/scheduling.h"
 #include "verbs/agent.h"
+#include "verbs/observe.h"
 #include "verbs/pid_file.h"
 #include "verbs/verbs.h"
 
@@ -157,25 +158,6 @@ static int plan(struct executing *e, struct error *err)
 	return plan_exec_build(&wanted, arena, &e->plan, err);
 }
 
-/* A namespace that is this process's own already can be entered again, but for the user namespace: EINVAL.
- * An engine may call from inside the very one that it lets containers join. */
-static int settle_user_namespace(struct executing *e, struct error *err)
-{
-	uint64_t flag = spec_namespace_flag(SPEC_NAMESPACE_USER);
-	struct stat own, its;
-	char path[32];
-
-	if (!(e->recorded.namespaces & flag))
-		return 0;
-	snprintf(path, sizeof path, "%d/ns/user", (int)e->record->init.pid);
-	if (fstatat(e->context->proc, "self/ns/user", &own, 0) < 0 ||
-	    fstatat(e->context->proc, path, &its, 0) < 0)
-		return error_errno(err, errno, "examine the container's user namespace");
-	if (own.st_ino == its.st_ino)
-		e->recorded.namespaces &= ~flag;
-	return 0;
-}
-
 /* The cgroup that the process is born in: the container's own, or one below it, which the caller or an annotation
  * of the container has named. */
 static int open_cgroup(struct executing *e, struct error *err)
@@ -200,7 +182,7 @@ static int open_places(struct executing *e, struct error *err)
 	char path[32];
 	int r;
 
-	r = settle_user_namespace(e, err);
+	r = observe_user_namespace(e->context, e->record, &e->recorded.namespaces, err);
 	if (r < 0)
 		return r;
 	if (e->recorded.foreign_root) {

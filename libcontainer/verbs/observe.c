@@ -4,6 +4,8 @@
 #include "verbs/observe.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -193,5 +195,24 @@ int verb_list(struct verb_context *context, struct verb_container **ret_containe
 	}
 	*ret_containers = listing.containers;
 	*ret_count = listing.count;
+	return 0;
+}
+
+int observe_user_namespace(const struct verb_context *context,
+			   const struct state_record *record, uint64_t *namespaces,
+			   struct error *err)
+{
+	uint64_t flag = spec_namespace_flag(SPEC_NAMESPACE_USER);
+	struct stat own, its;
+	char path[32];
+
+	if (!(*namespaces & flag))
+		return 0;
+	snprintf(path, sizeof path, "%d/ns/user", (int)record->init.pid);
+	if (fstatat(context->proc, "self/ns/user", &own, 0) < 0 ||
+	    fstatat(context->proc, path, &its, 0) < 0)
+		return error_errno(err, errno, "examine the container's user namespace");
+	if (own.st_ino == its.st_ino)
+		*namespaces &= ~flag;
 	return 0;
 }

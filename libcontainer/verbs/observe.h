@@ -15,3 +15,10 @@ int observe(struct verb_context *context, const struct state_dir *dir, const cha
  * holds the lock; EXDEV: see state_check_reachable(). */
 int observe_locked(struct verb_context *context, const char *id, struct state_dir *ret_dir,
 		   struct verb_container *ret_container, struct error *err) _must_check_;
+
+/* Takes the user namespace out of @namespaces (CLONE_NEW*) when the container's is this process's own: that one
+ * cannot be entered again (EINVAL), as others can. An engine may call from inside the very one that it lets
+ * containers join. */
+int observe_user_namespace(const struct verb_context *context,
+			   const struct state_record *record, uint64_t *namespaces,
+			   struct error *err) _must_check_;

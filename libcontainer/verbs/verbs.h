@@ -133,6 +133,16 @@ int verb_pause(struct verb_context *context, const char *id, struct error *err) 
 /* Lets a paused container go on. EINVAL: "container not paused". */
 int verb_resume(struct verb_context *context, const char *id, struct error *err) _must_check_;
 
+/* Mounts into a running container (or a created one, or a paused one) what the list in the file @path says: all of
+ * it, or nothing. Relative sources count from the container's bundle.
+ * ESRCH: "container not running"; ENOTSUP: it has no mount namespace of its own. */
+int verb_mounts_add(struct verb_context *context, const char *id, const char *path,
+		    struct error *err) _must_check_;
+
+/* Unmounts the uppermost mount at each destination of that list; of a mount nothing else is looked at. */
+int verb_mounts_remove(struct verb_context *context, const char *id, const char *path,
+		       struct error *err) _must_check_;
+
 /* The processes of the container, those of cgroups that it made itself too, as the caller's pid namespace
  * numbers them. A stopped one has none but what shared its pid namespace and lives on.
  * @ret_pids: @ret_count of them, in the context's arena. ENOTSUP: it has no cgroup. */

@@ -1,13 +1,15 @@
-"""The failure of every system call in turn of pause, resume, update, ps and events: status 1, one clear message and
+"""The failure of every system call in turn of pause, resume, update, mounts, ps and events: status 1, one clear message and
 nothing changed; or success and all of it done. What could not be done can be repeated."""
 import json
 import os
 import re
+import signal
+import subprocess
 
 import pytest
 
 from faulty import Faulty, Plain
-from tare import eventually, promise, read_text
+from tare import eventually, parse_mountinfo, promise, read_text
 
 pytestmark = pytest.mark.skipif(
     "ASAN_OPTIONS" in os.environ,
@@ -118,3 +120,38 @@ def test_those_that_look(f, words, borne):
 
     each_failure(f, f.verb(*words, f.container.id), before,
                  lambda rc: None if status(f) == "created" else "it is not as it was", borne=borne)
+
+
+@promise("issue:7.4", "contract:2")
+@pytest.mark.parametrize("word", ["add", "remove"])
+def test_mounts(f, word):
+    """All of the list is mounted, or nothing of it; what is unmounted is gone when that was said."""
+    signal.alarm(0)  # two executions and a helper: twice as many calls as the others
+    path = f"{f.container.bundle}/mounts.json"
+    source = f"{f.container.bundle}/source"
+    os.mkdir(source)
+    points = ["/mnt/a", "/mnt/b"]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump([{"destination": points[0], "type": "tmpfs", "source": "tmpfs"},
+                   {"destination": points[1], "source": source, "options": ["bind"]}], file)
+    for point in points:
+        os.makedirs(f"{f.container.rootfs}{point}", exist_ok=True)
+
+    def mounted():
+        table = parse_mountinfo(read_text(f"/proc/{f.container.pid}/mountinfo"))
+        return [point for point in points if point in table]
+
+    def before():
+        for point in mounted():
+            subprocess.run(["nsenter", f"--mount=/proc/{f.container.pid}/ns/mnt", "umount", point], check=True)
+        if word == "remove":
+            return f.runtime.call("mounts", "add", f.container.id, path)
+        return f.runtime.call("state", f.container.id)
+
+    def after(rc):
+        seen = mounted()
+        if rc == 0:
+            return None if seen == (points if word == "add" else []) else f"success, but {seen}"
+        return None if word == "remove" or not seen else f"half done: {seen}"
+
+    each_failure(f, f.verb("mounts", word, f.container.id, path), before, after)

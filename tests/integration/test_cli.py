@@ -12,7 +12,7 @@ import pytest
 from tare import TOP, default_config, eventually, promise
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)"
-VERBS = ["create", "delete", "events", "features", "kill", "list", "pause", "plan", "ps", "resume", "run", "spec",
+VERBS = ["create", "delete", "events", "features", "kill", "list", "mounts", "pause", "plan", "ps", "resume", "run", "spec",
          "start", "state", "update"]
 
 # A program that ends with status 3 when it gets SIGTERM, and says what other signal it got.
