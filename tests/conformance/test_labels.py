@@ -88,6 +88,30 @@ def test_the_profile_is_for_processes_of_exec_too(runtime, profile):
     assert runtime.ok("exec", container.id, "/bin/sh", "-c", SCRIPT) == f"{profile} (enforce)\ndenied\n"
 
 
+@promise("spec:111", "spec:120", "contract:2")
+@pytest.mark.parametrize("option, value, words", [
+    ("--apparmor", "tare-no-such-profile", "process.apparmorProfile: "),
+    ("--process-label", "system_u:system_r:x_t:s0", "process.selinuxLabel: ")])
+def test_labels_that_exec_is_given(runtime, option, value, words):
+    """One that can't be applied keeps the program from running; none is asked for by an empty one."""
+    if not runtime.is_tare:
+        pytest.skip("the peers pass over a label without its module")
+    container = runtime.container(["/bin/sleep", "1000"])
+    container.create().start()
+    result = runtime.call("exec", option, value, container.id, "/bin/echo", "ran")
+    assert (result.rc, result.out) == (255, "") and words in result.err, result
+    assert runtime.call("exec", option, "", container.id, "/bin/echo", "ran").out == "ran\n"
+
+
+@promise("spec:111", "contract:2")
+def test_a_profile_that_exec_is_given(runtime, profile):
+    """exec --apparmor takes the place of the container's."""
+    container = runtime.container(["/bin/sleep", "1000"])
+    container.create().start()
+    result = runtime.call("exec", "--apparmor", profile, container.id, "/bin/cat", "/proc/self/attr/apparmor/current")
+    assert result.out.startswith(profile), result
+
+
 @promise("spec:111", "spec:46")
 def test_a_profile_that_is_not_loaded(runtime):
     container = confined(runtime, "tare-no-such-profile")

@@ -5,7 +5,7 @@ import os
 import pytest
 
 import callers
-from tare import eventually, promise, user_namespace
+from tare import eventually, promise, unprivileged, user_namespace
 
 
 @pytest.fixture
@@ -280,3 +280,39 @@ def test_user_namespace_is_fine_with_mappings(container):
     container.chown(100000)
     container.create()
     assert container.status() == "created"
+
+
+@promise("contract:14", "contract:7.9")
+@pytest.mark.parametrize("path, wanted", [("../x", "bad sub cgroup path"), ("/a/../../x", "bad sub cgroup path"),
+                                          ("no/such", "no such file or directory")])
+def test_cgroup_of_exec(container, path, wanted):
+    container.create().start()
+    answer = container.runtime.call("exec", "--cgroup", path, container.id, "/bin/true")
+    assert answer.rc == 255 and wanted in answer.err.lower(), answer
+
+
+@promise("contract:14", "spec:6")
+def test_no_process(container):
+    """tare makes the container, as the specification has it, and says at start what runc says at create."""
+    del container.config["process"]
+    if not container.runtime.is_tare:
+        assert "process property must not be empty" in error_of(container)
+        return
+    container.create()
+    answer = container.runtime.call("start", container.id)
+    assert answer.rc == 1
+    assert "cannot start a container without a process (config.json has no process)" in answer.err
+
+
+@promise("contract:14")
+def test_cgroup_that_may_not_be_made(unprivileged_runtime):
+    """By a user who asks for one that is not delegated: the words that engines know, and nothing is left."""
+    callers.skip_peer(unprivileged_runtime, "crun", "has texts of its own")
+    container = unprivileged_runtime.container(["/bin/true"])
+    unprivileged(container.config, os.geteuid() or 1000, os.getegid() or 1000)
+    container.config["linux"]["cgroupsPath"] = f"/{container.id}"
+    container.write()
+    answer = unprivileged_runtime.call("create", "--bundle", container.bundle, container.id)
+    assert answer.rc == 1 and "permission denied" in answer.err.lower(), answer
+    assert says(answer.err, "unable to apply cgroup configuration|rootless needs no limits + no cgrouppath when no "
+                            "permission is granted for cgroups"), answer
