@@ -283,12 +283,15 @@ def test_user_namespace_is_fine_with_mappings(container):
 
 
 @promise("contract:14", "contract:7.9")
-@pytest.mark.parametrize("path, wanted", [("../x", "bad sub cgroup path"), ("/a/../../x", "bad sub cgroup path"),
+@pytest.mark.parametrize("path, wanted", [("../x", "../x is not a sub cgroup path"),
+                                          ("/a/../../x", "/a/../../x is not a sub cgroup path"),
                                           ("no/such", "no such file or directory")])
 def test_cgroup_of_exec(container, path, wanted):
     container.create().start()
     answer = container.runtime.call("exec", "--cgroup", path, container.id, "/bin/true")
     assert answer.rc == 255 and wanted in answer.err.lower(), answer
+    if container.runtime.is_tare and ".." in path:  # runc's next version says this
+        assert "bad sub cgroup path: " in answer.err
 
 
 @promise("contract:14", "spec:6")

@@ -256,6 +256,7 @@ def test_delegated_cgroup_belongs_to_the_user(runtime):
 
 def test_nothing_is_left_of_a_delegated_cgroup(runtime):
     """A create that fails in a cgroup that was there before takes its own cgroups away, and leaves that one."""
+    callers.skip_peer(runtime, "crun", "removes the cgroup that was there before")
     directory = f"{runtime.view.cgroup2()}/there-before"
     os.mkdir(directory)
     try:

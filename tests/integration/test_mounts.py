@@ -132,6 +132,7 @@ def test_file_systems_of_its_namespaces(container):
 def test_with_a_user_namespace(runtime):
     """Mount points are made by the container's root, and the mount can be id-mapped."""
     callers.skip_peer(runtime, "runc", "has no such verb")
+    callers.skip_peer(runtime, "crun", "makes the mount points as the host's root")
     made = runtime.container(["/bin/sleep", "1000"])
     made.config["root"]["readonly"] = False
     tare.user_namespace(made.config)
