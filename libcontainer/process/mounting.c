@@ -37,8 +37,30 @@ static int become_root(const struct mounting *mounting, struct error *err)
 	return 0;
 }
 
-static int enter_and_perform(const struct mounting *mounting, struct error *err)
+/* Says that it is done, and hears that this was understood: if the caller is gone by then, it is not. */
+static int confirm(void *data, struct error *err)
 {
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+	const int *channel = data;
+	int r;
+
+	r = channel_send(*channel, CHANNEL_STANDING, 0, NULL, -1);
+	if (r < 0)
+		return error_errno(err, -r, "send to the calling process");
+	r = channel_receive(*channel, &message);
+	if (r <= 0 || message.type != CHANNEL_GO)
+		return error_set(err, EPIPE, "the calling process is gone");
+	return 0;
+}
+
+static int enter_and_perform(const struct mounting *mounting, int *channel, struct error *err)
+{
+	const struct rootfs_adding adding = {
+		.pid_ns = mounting->pid_ns,
+		.proc = mounting->proc,
+		.confirm = confirm,
+		.data = channel,
+	};
 	int r;
 
 	r = process_setns(mounting->container,
@@ -51,10 +73,10 @@ static int enter_and_perform(const struct mounting *mounting, struct error *err)
 	r = become_root(mounting, err);
 	if (r < 0)
 		return r;
-	if (mounting->removed)
-		return rootfs_remove(mounting->removed, mounting->proc, err);
-	return rootfs_add(mounting->plan, mounting->sources, mounting->pid_ns, mounting->proc,
-			  err);
+	if (!mounting->removed)
+		return rootfs_add(mounting->plan, mounting->sources, &adding, err);
+	r = rootfs_remove(mounting->removed, mounting->proc, err);
+	return r < 0 ? r : confirm(channel, err);
 }
 
 static void sink(void *data, enum trace_level level, const char *text)
@@ -69,14 +91,14 @@ static _Noreturn void run_helper(const struct mounting *mounting, int channel)
 
 	init_guard();
 	trace_install(sink, &channel, TRACE_WARNING);
-	r = enter_and_perform(mounting, &err);
+	r = enter_and_perform(mounting, &channel, &err);
 	if (r >= 0)
 		_exit(0);
 	r = channel_send(channel, CHANNEL_ERROR, err.code, err.text, -1);
 	_exit(r < 0 ? 2 : 1);
 }
 
-/* What the helper says, until it ends. */
+/* What the helper says, until it is done. */
 static int hear(int channel, struct error *err)
 {
 	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
@@ -85,46 +107,43 @@ static int hear(int channel, struct error *err)
 	for (;;) {
 		r = channel_receive(channel, &message);
 		if (r == 0 || r == -ECONNRESET)
-			return -err->code;
+			return error_set(err, ECHILD, "the helper ended without a word");
 		if (r < 0)
 			return error_errno(err, -r, "receive from the helper");
-		if (message.type == CHANNEL_LOG)
-			trace_line((enum trace_level)message.value, "%s", message.text);
-		else if (message.type == CHANNEL_ERROR)
-			error_set(err, message.value, "%s", message.text);
-		else
+		if (message.type == CHANNEL_ERROR)
+			return error_set(err, message.value, "%s", message.text);
+		if (message.type == CHANNEL_STANDING)
+			break;
+		if (message.type != CHANNEL_LOG)
 			return error_set(err, EBADMSG, "unexpected message %u from the helper",
 					 message.type);
+		trace_line((enum trace_level)message.value, "%s", message.text);
 	}
+	r = channel_send(channel, CHANNEL_GO, 0, NULL, -1);
+	return r < 0 ? error_errno(err, -r, "send to the helper") : 0;
 }
 
 int mounting_perform(const struct mounting *mounting, struct error *err)
 {
 	_cleanup_(child_release) struct child child = CHILD_INIT;
-	_cleanup_fd_ int theirs = -1;
 	int ends[2], status, r;
 
 	r = channel_pair(ends, err);
 	if (r < 0)
 		return r;
 	child.channel = ends[0];
-	theirs = ends[1];
 	child.pid = process_clone(TARE_CLONE_CLEAR_SIGHAND, -1, SIGCHLD, &child.pidfd);
-	if (child.pid < 0)
-		return error_errno(err, -child.pid, "clone3");
 	if (child.pid == 0) {
 		close(child.channel);
-		run_helper(mounting, theirs);
+		run_helper(mounting, ends[1]);
 	}
-	close(theirs);
-	theirs = -1;
+	close(ends[1]);
+	if (child.pid < 0)
+		return error_errno(err, -child.pid, "clone3");
 	r = hear(child.channel, err);
+	/* one that was not told to go on takes away what it has mounted, and then ends */
+	cleanup_fd(&child.channel);
 	if (process_wait(child.pidfd, &status) < 0)
-		status = 0;
-	if (r < 0)
-		return r;
-	if (status > 128)
-		return error_set(err, ECHILD, "the helper was killed by signal %d",
-				 status - 128);
-	return status ? error_set(err, ECHILD, "the helper ended with status %d", status) : 0;
+		trace_debug("the helper was reaped by someone else");
+	return r;
 }

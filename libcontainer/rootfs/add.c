@@ -78,8 +78,8 @@ static void take_away(struct attached *attached, int proc)
 	}
 }
 
-int rootfs_add(const struct plan_rootfs *plan, const struct rootfs_sources *sources, int pid_ns,
-	       int proc, struct error *err)
+int rootfs_add(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+	       const struct rootfs_adding *adding, struct error *err)
 {
 	struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
 	struct assembly assembly = ASSEMBLY_INIT(plan, sources);
@@ -97,13 +97,15 @@ int rootfs_add(const struct plan_rootfs *plan, const struct rootfs_sources *sour
 	root = open_root(err);
 	if (root < 0)
 		return root;
-	owners.theirs[SPEC_NAMESPACE_PID] = pid_ns;
+	owners.theirs[SPEC_NAMESPACE_PID] = adding->pid_ns;
 	assembly.owners = &owners;
 	assembly.attached = &attached;
 	assembly.root = root;
 	r = assembly_perform(&assembly, plan->ops, 0, plan->n_ops, err);
+	if (r >= 0)
+		r = adding->confirm(adding->data, err);
 	if (r < 0)
-		take_away(&attached, proc);
+		take_away(&attached, adding->proc);
 	while (attached.n > 0)
 		close(attached.fds[--attached.n]);
 	return r;

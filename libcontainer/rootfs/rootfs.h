@@ -96,12 +96,20 @@ int rootfs_enter_namespace(const struct plan_rootfs *plan, const struct rootfs_s
 /* Ends the entering, for both ways: the working directory is "/", and the root's propagation as planned. */
 int rootfs_settle(const struct plan_rootfs *plan, int root, struct error *err) _must_check_;
 
+/* What else it takes to add mounts to a container that runs. */
+struct rootfs_adding {
+	int pid_ns; /* the container's pid namespace, for a procfs; -1: the caller's */
+	int proc; /* the host's verified procfs */
+	/* Called when all is attached; when it fails, all is taken away again. */
+	int (*confirm)(void *data, struct error *err);
+	void *data; /* for it */
+};
+
 /* In a helper that has entered the namespaces of a container that runs, but for its pid namespace: attaches
  * plan->ops in order, all of them or none. Directories and files that were made to be mounted on stay.
- * @sources: all of them opened. @pid_ns: descriptor of the container's pid namespace, for a procfs; -1: the
- * caller's. @proc: the host's verified procfs. */
-int rootfs_add(const struct plan_rootfs *plan, const struct rootfs_sources *sources, int pid_ns,
-	       int proc, struct error *err) _must_check_;
+ * @sources: all of them opened. */
+int rootfs_add(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
+	       const struct rootfs_adding *adding, struct error *err) _must_check_;
 
 /* In such a helper: detaches the uppermost mount at each of @mounts' destinations. No link may be on the way, and
  * what is mounted inside of procfs, sysfs and cgroup2, where the container's masks are, stays. Nothing is done when

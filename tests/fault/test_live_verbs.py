@@ -122,6 +122,10 @@ def test_those_that_look(f, words, borne):
                  lambda rc: None if status(f) == "created" else "it is not as it was", borne=borne)
 
 
+# a probe; and a helper that has been told that all is well needs no burial
+HELPER = [("openat", "^/$"), ("waitid", "")]
+
+
 @promise("issue:7.4", "contract:2")
 @pytest.mark.parametrize("word", ["add", "remove"])
 def test_mounts(f, word):
@@ -154,4 +158,4 @@ def test_mounts(f, word):
             return None if seen == (points if word == "add" else []) else f"success, but {seen}"
         return None if word == "remove" or not seen else f"half done: {seen}"
 
-    each_failure(f, f.verb("mounts", word, f.container.id, path), before, after)
+    each_failure(f, f.verb("mounts", word, f.container.id, path), before, after, borne=HELPER)
