@@ -123,7 +123,7 @@ def test_those_that_look(f, words, borne):
 
 
 # a probe; and a helper that has been told that all is well needs no burial
-HELPER = [("openat", "^/$"), ("waitid", "")]
+HELPER = [("openat", "^/$"), ("open_tree", "^x$"), ("capget", ""), ("waitid", "")]
 
 
 @promise("issue:7.4", "contract:2")
