@@ -123,6 +123,16 @@ static int hear(int channel, struct error *err)
 	return r < 0 ? error_errno(err, -r, "send to the helper") : 0;
 }
 
+/* A helper that was told to go on, and did not hear it, has taken away what it had mounted. */
+static int explain(int channel, int status, struct error *err)
+{
+	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
+
+	if (channel_receive(channel, &message) > 0 && message.type == CHANNEL_ERROR)
+		return error_set(err, message.value, "%s", message.text);
+	return error_set(err, ECHILD, "the helper ended with status %d", status);
+}
+
 int mounting_perform(const struct mounting *mounting, struct error *err)
 {
 	_cleanup_(child_release) struct child child = CHILD_INIT;
@@ -141,9 +151,12 @@ int mounting_perform(const struct mounting *mounting, struct error *err)
 	if (child.pid < 0)
 		return error_errno(err, -child.pid, "clone3");
 	r = hear(child.channel, err);
-	/* one that was not told to go on takes away what it has mounted, and then ends */
-	cleanup_fd(&child.channel);
+	/* one that is not told to go on takes away what it has mounted, and then ends */
+	if (r < 0)
+		cleanup_fd(&child.channel);
 	if (process_wait(child.pidfd, &status) < 0)
 		trace_debug("the helper was reaped by someone else");
+	else if (r >= 0 && status != 0)
+		r = explain(child.channel, status, err);
 	return r;
 }
