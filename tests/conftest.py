@@ -4,8 +4,8 @@ test that nothing is left behind, and the promises that tests name.
 Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUILD), TARE_BUILD (the
 build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, each, or a list of switches), TARE_SCALE (of
 what is repeated often one in so many is done, default 1), TARE_PATIENCE (a factor of all time limits, default 1),
-TARE_UNPRIVILEGED (set when a user runs what needs no
-root).
+TARE_UNPRIVILEGED (set when a user runs the tests; "part": those alone that are made
+for users).
 """
 import os
 import shutil
@@ -16,6 +16,7 @@ import subprocess
 import pytest
 
 import host as host_module
+import kernel_rules
 import tare
 
 TEST_TIMEOUT = 120 * tare.PATIENCE  # seconds for one test
@@ -100,7 +101,8 @@ def pytest_collection_modifyitems(config, items):
         for name in sorted(kept):
             print(f"{name:20} {' '.join(sorted(kept[name]))}")
         items[:] = []
-    if os.environ.get("TARE_UNPRIVILEGED"):
+    kernel_rules.mark(items)
+    if os.environ.get("TARE_UNPRIVILEGED") == "part" and os.geteuid() != 0:
         # the second run in the machine (tests/vm/inside): the others have run as root already
         wanted = {"unprivileged_runtime", "caller_runtime"}
         config.hook.pytest_deselected(items=[x for x in items if not wanted & set(x.fixturenames)])
@@ -214,6 +216,8 @@ def make_runtime(host, runtime_path, rootfs_template, kernel_caps, nothing_left)
             os.mkdir(f"{directory}/run", 0o700)
             for path in (directory, f"{directory}/run"):
                 os.chown(path, user, user)
+        elif os.geteuid() != 0:
+            runtime.for_user = True
         made.append(runtime)
         return runtime
 
@@ -221,16 +225,17 @@ def make_runtime(host, runtime_path, rootfs_template, kernel_caps, nothing_left)
     problems = []
     for runtime in made:
         problems += runtime.finish()
-        subprocess.run(["rm", "-rf", runtime.directory], check=False)
+        words = ["rm", "-rf", runtime.directory]
+        if runtime.for_user and not runtime.own_id_alone:
+            words = tare.in_own_ids(words) # some of it may be of the user's range
+        subprocess.run(words, check=False)
     if problems:
         pytest.fail("left behind:\n" + "\n".join(problems), pytrace=False)
 
 
 @pytest.fixture
 def runtime(make_runtime):
-    """The runtime under test as root, in its default view."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
+    """The runtime under test as whoever runs the tests, in its default view."""
     return make_runtime()
 
 
@@ -245,9 +250,7 @@ def view(request, host):
 
 @pytest.fixture
 def runtime_in_view(make_runtime, view, runtime_path):
-    """The runtime under test as root, once in each view."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
+    """The runtime under test as whoever runs the tests, once in each view (a user has one)."""
     if view.name == "host" and "pure" in view_names(view) and \
             not os.path.basename(runtime_path).startswith("tare"):
         pytest.skip("the peers do not run on hybrid cgroups")
@@ -262,13 +265,16 @@ def view_names(view):
 @pytest.fixture
 def unprivileged_runtime(make_runtime):
     """The runtime under test as user 1000 (as the caller, when that is not root)."""
-    return make_runtime(user=1000) if os.geteuid() == 0 else make_runtime()
+    made = make_runtime(user=1000) if os.geteuid() == 0 else make_runtime()
+    made.for_user = False  # the test itself says what a user may run
+    return made
 
 
 @pytest.fixture
 def caller_runtime(make_runtime):
     """The runtime under test as whoever runs the tests: for what holds for root and for a user alike, who has
-    a delegated cgroup. runtime.container() then makes containers that a user may run (tare.unprivileged)."""
+    a delegated cgroup. runtime.container() then makes containers that a user may run (tare.unprivileged): with the
+    own id alone, so that a failure is not one of newuidmap."""
     made = make_runtime()
-    made.for_user = os.geteuid() != 0
+    made.for_user = made.own_id_alone = os.geteuid() != 0
     return made

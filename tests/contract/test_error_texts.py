@@ -29,6 +29,8 @@ def error_of(container, *options):
 def namespaces(config, *kinds, **changes):
     """Replaces the list of namespaces."""
     config["linux"]["namespaces"] = [dict(type=kind, **changes.get(kind, {})) for kind in kinds]
+    for ids in ("uidMappings", "gidMappings"):
+        config["linux"].pop(ids, None)
 
 
 ALL = ("pid", "network", "ipc", "uts", "mount", "cgroup")

@@ -15,6 +15,7 @@ import collections
 import copy
 import json
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -103,7 +104,9 @@ def default_config(args=None):
 
 def user_namespace(config, first=100000, size=65536):
     """Gives a configuration a user namespace with one mapping (the rootfs: Container.chown())."""
-    config["linux"]["namespaces"].append({"type": "user"})
+    namespaces = config["linux"]["namespaces"]
+    if {"type": "user"} not in namespaces:
+        namespaces.append({"type": "user"})
     for ids in ("uidMappings", "gidMappings"):
         config["linux"][ids] = [{"containerID": 0, "hostID": first, "size": size}]
     return config
@@ -116,11 +119,58 @@ def unprivileged(config, uid=1000, gid=1000):
     linux = config["linux"]
     linux["uidMappings"] = [{"containerID": 0, "hostID": uid, "size": 1}]
     linux["gidMappings"] = [{"containerID": 0, "hostID": gid, "size": 1}]
-    del linux["resources"]
+    linux.pop("resources", None)
     for entry in config["mounts"]:
         # gid 5 is not mapped
         entry["options"] = [x for x in entry.get("options", []) if x != "gid=5"]
     return config
+
+
+def subordinate_range(kind):
+    """The first id and the number of those of the caller's first range in /etc/subuid (kind "uid") or /etc/subgid;
+    (0, 0) without one."""
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    path = f"/etc/sub{kind}"
+    if os.path.exists(path) and shutil.which(f"new{kind}map"):
+        for line in read_text(path).splitlines():
+            fields = line.split(":")
+            if fields[0] in (name, str(os.geteuid())):
+                return int(fields[1]), int(fields[2])
+    return 0, 0
+
+
+def for_caller(config):
+    """Makes a configuration one that the caller, a user, may run, changing as little as can be: the own id is the
+    container's root, the others are the user's range, and there is no device filter. One that has a user
+    namespace already keeps its ids."""
+    linux = config["linux"]
+    resources = linux.get("resources", {})
+    if resources.get("devices") == [{"allow": False, "access": "rwm"}]:
+        del resources["devices"]
+    if any(namespace["type"] == "user" for namespace in linux["namespaces"]):
+        return config
+    ids = {"uid": os.geteuid(), "gid": os.getegid()}
+    if not all(subordinate_range(kind)[1] for kind in ids):
+        unprivileged(config, *ids.values())["linux"]["resources"] = resources
+        return config
+    linux["namespaces"].append({"type": "user"})
+    for kind, own in ids.items():
+        first, size = subordinate_range(kind)
+        linux[f"{kind}Mappings"] = [{"containerID": 0, "hostID": own, "size": 1},
+                                    {"containerID": 1, "hostID": first, "size": size}]
+    return config
+
+
+def in_own_ids(words):
+    """A command line in a user namespace that has the caller's own id and, from 1 on, the caller's range."""
+    if os.geteuid() == 0:
+        return list(words)
+    maps = []
+    for kind, option in (("uid", "--map-users"), ("gid", "--map-groups")):
+        first, size = subordinate_range(kind)
+        # outer,inner,count: the form that every version of util-linux reads
+        maps += [f"{option}={first},1,{size}"] if size else []
+    return ["unshare", "--user", "--map-root-user", *maps, "--", *words]
 
 
 def capability_names(bits):
@@ -202,6 +252,7 @@ class Runtime:
         self.seccomp_compiler = None
         self.user = None
         self.for_user = False  # the caller is a user, and containers are made so that a user may run them
+        self.own_id_alone = False  # and then without the ids of the user's range
         self.wrapper = []  # a program and its options that runs the calls, such as the stepper
         self.containers = []
         self.count = 0
@@ -261,9 +312,11 @@ class Runtime:
         if self.user is not None:
             subprocess.run(["chown", "-R", f"{self.user}:{self.user}", bundle], check=True)
         config = config or default_config(args)
-        if self.for_user:
+        if self.for_user and self.own_id_alone:
             unprivileged(config, os.geteuid(), os.getegid())
             config["linux"]["resources"] = {}
+        elif self.for_user:
+            for_caller(config)
         container = Container(self, name or self.host.name(), bundle, config)
         self.containers.append(container)
         return container
@@ -312,6 +365,11 @@ class Container:
 
     def chown(self, uid, gid=None):
         """Gives the root file system to another user, as user namespaces need it."""
+        if os.geteuid() != 0 and uid != os.geteuid():
+            inside = [str(x - subordinate_range(kind)[0] + 1)
+                      for x, kind in ((uid, "uid"), (uid if gid is None else gid, "gid"))]
+            subprocess.run(in_own_ids(["chown", "-hR", ":".join(inside), self.rootfs]), check=True)
+            return
         for directory, names, files in os.walk(self.rootfs):
             for entry in [directory] + [f"{directory}/{x}" for x in names + files]:
                 os.lchown(entry, uid, uid if gid is None else gid)
