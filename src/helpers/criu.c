@@ -49,7 +49,7 @@ static struct helper {
 
 static int look_up(const char *name, void *ret_function, struct error *err)
 {
-	char symbol[64];
+	char symbol[128];
 
 	snprintf(symbol, sizeof symbol, "criu_%s", name);
 	*(void **)ret_function = dlsym(helper.library, symbol);
