@@ -1,5 +1,5 @@
 """checkpoint and restore on any machine: what reaches libcriu, and what happens when CRIU fails. The library is one
-that has no CRIU behind it (tests/lib/fakecriu.c); tests/cgroup/test_criu.py has the real one."""
+that has no CRIU behind it (tests/lib/fakecriu.c)."""
 import json
 import os
 import subprocess
