@@ -18,7 +18,7 @@ Row = collections.namedtuple("Row", "name controllers first made second updated"
 def disk():
     """MAJOR:MINOR of a whole disk with a driver of its own."""
     for name in sorted(os.listdir("/sys/class/block")):
-        if os.path.exists(f"/sys/class/block/{name}/device"):
+        if all(os.path.exists(f"/sys/class/block/{name}/{file}") for file in ("device", "dev")):
             return read_text(f"/sys/class/block/{name}/dev").strip()
     return "0:0"
 
