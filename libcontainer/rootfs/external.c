@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,7 @@
 #include "kernel/process.h"
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
+#include "rootfs/target.h"
 
 #define MOUNTINFO_MAX ((size_t)64 * 1024 * 1024)
 
@@ -185,6 +187,48 @@ int external_source(const struct plan_rootfs *plan, const char *point, const cha
 			"the container had something of the host at %s, and config.json "
 			"mounts nothing there",
 			point);
+	return 0;
+}
+
+/* Whether an earlier operation mounts something of the container's or the host's above the target, in which it has to
+ * be found then. */
+static bool is_covered(const struct plan_rootfs *plan, size_t index)
+{
+	size_t i;
+
+	for (i = 0; i < index; i++)
+		if ((plan->ops[i].kind == PLAN_OP_MOUNT || plan->ops[i].kind == PLAN_OP_BIND) &&
+		    below(plan->ops[i].target, plan->ops[index].target))
+			return true;
+	return false;
+}
+
+int external_make_points(const struct plan_rootfs *plan, struct error *err)
+{
+	_cleanup_fd_ int root = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	size_t i;
+
+	if (root < 0)
+		return error_errno(err, errno, "open the root %s", plan->path);
+	for (i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		struct target target = { .path = op->target, .directory = true };
+		_cleanup_fd_ int made = -1;
+		struct stat st;
+
+		if ((op->kind != PLAN_OP_MOUNT && op->kind != PLAN_OP_BIND &&
+		     op->kind != PLAN_OP_CGROUP) ||
+		    is_covered(plan, i) || strcmp(op->target, "/") == 0)
+			continue;
+		if (op->kind == PLAN_OP_BIND && stat(op->source, &st) < 0)
+			return error_errno(err, errno, "%s: %s", op->where, op->source);
+		if (op->kind == PLAN_OP_BIND)
+			target.directory = S_ISDIR(st.st_mode);
+		target.procfs = op->type && strcmp(op->type, "proc") == 0;
+		made = target_open(root, &target, NULL, err);
+		if (made < 0)
+			return error_at(err, "%s", op->where);
+	}
 	return 0;
 }
 

@@ -34,6 +34,10 @@ int external_source(const struct plan_rootfs *plan, const char *point, const cha
 		    struct arena *arena, const char **ret_source,
 		    struct error *err) _must_check_;
 
+/* Makes, in the root of a container that is restored, what mounts of its plan need to be mounted on and a root from
+ * elsewhere may lack; CRIU makes nothing there. */
+int external_make_points(const struct plan_rootfs *plan, struct error *err) _must_check_;
+
 /* Gives the mounts the attributes that they had: CRIU mounts them with those of their sources.
  * @pid: the container's init, which does not run yet. */
 int external_settle(int proc, pid_t pid, const struct external_mounts *mounts,

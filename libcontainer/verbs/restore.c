@@ -271,6 +271,8 @@ static int make(struct restoring *r, struct error *err)
 	}
 	k = open_sources(r, err);
 	if (k >= 0)
+		k = external_make_points(&r->c.prepared.plan->rootfs, err);
+	if (k >= 0)
 		k = perform(r, err);
 	return k < 0 ? k : create_commit(&r->c, err);
 }

@@ -279,6 +279,7 @@ def test_restore_gives_streams_and_mounts(runtime, fake):
     container = runtime.container(LOOP)
     container.config["mounts"].append({"destination": "/mnt", "type": "bind", "options": ["rbind"],
                                        "source": f"{container.bundle}/data"})
+    os.mkdir(f"{container.bundle}/data")
     mounts = [{"destination": name, "attributes": 0} for name in ("/mnt", "/mnt/below", "/proc/kcore")]
     container.config["linux"]["maskedPaths"] = ["/proc/kcore"]
     write_image(container, mounts=mounts, streams=["pipe:[1]", "pipe:[2]", "pipe:[2]"])
@@ -290,6 +291,25 @@ def test_restore_gives_streams_and_mounts(runtime, fake):
                  "add_external mnt[/proc/kcore]:/dev/null", "add_inherit_fd open pipe:[1]"):
         assert line in calls
     assert calls.count("add_inherit_fd open pipe:[2]") == 1
+
+
+def test_restore_makes_mount_points(runtime, fake):
+    """The root may come from elsewhere, without what create had made in it."""
+    container = runtime.container(LOOP)
+    with open(f"{container.bundle}/hosts", "w", encoding="ascii") as file:
+        file.write("here\n")
+    for name in ("hosts", "data"):
+        container.config["mounts"].append({"destination": f"/made/{name}", "type": "bind", "options": ["bind"],
+                                           "source": f"{container.bundle}/{name}"})
+    os.mkdir(f"{container.bundle}/data")
+    write_image(container)
+    fake.play("fail")
+    assert restore(container, fake).rc == 1
+    assert os.path.isfile(f"{container.rootfs}/made/hosts") and os.path.isdir(f"{container.rootfs}/made/data")
+    container.config["mounts"][-1]["source"] = "/nowhere/data"
+    container.write()
+    result = restore(container, fake)
+    assert result.rc == 1 and "/nowhere/data: no such file or directory" in result.err
 
 
 def test_restore_runs_hooks(runtime, fake):
