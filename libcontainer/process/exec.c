@@ -97,13 +97,15 @@ static int (*const stages[])(struct init_context *context, struct error *err) = 
 	stage_program,	     stage_execute,
 };
 
+/* Told on standard error where nobody attends any more (a detached exec, once the program's turn has come); that the
+ * caller is gone is no news to anybody: whoever ended it, or it itself, has said why. */
 static _Noreturn void give_up(struct init_context *context, const struct error *err)
 {
 	ssize_t n;
 	int r;
 
 	r = channel_send(context->channel, CHANNEL_ERROR, err->code, err->text, -1);
-	if (r < 0) {
+	if (r < 0 && err->code != EPIPE) {
 		n = write(2, err->text, strlen(err->text));
 		n = write(2, "\n", 1);
 		(void)n;
