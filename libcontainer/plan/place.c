@@ -57,7 +57,7 @@ static bool has_long_option(const struct plan_op *op)
 	return false;
 }
 
-static bool goes_outside(const struct plan_op *op)
+static bool goes_outside(const struct plan_op *op, bool entered)
 {
 	switch (op->kind) {
 	case PLAN_OP_MOUNT:
@@ -65,6 +65,10 @@ static bool goes_outside(const struct plan_op *op)
 		return find_type(op->type) >= 0 && !op->copy_up && !op->iversion &&
 		       !has_long_option(op);
 	case PLAN_OP_BIND:
+		/* The file of a mount namespace may be mounted below the source. Only a tree that is
+		 * copied loses it, and a tree that has one can't be attached (check_for_nsfs_mounts() in
+		 * fs/namespace.c); the container's side has a copy of the host's tree. */
+		return entered || !op->recursive;
 	case PLAN_OP_CGROUP:
 	case PLAN_OP_DEVICE:
 		return true;
@@ -74,6 +78,16 @@ static bool goes_outside(const struct plan_op *op)
 		 * container's pid namespace sees. */
 		return false;
 	}
+}
+
+/* How many operations, from the first on, are performed outside. */
+static size_t count_outside(const struct plan_rootfs *rootfs, bool entered)
+{
+	size_t n = 0;
+
+	while (n < rootfs->n_ops && goes_outside(&rootfs->ops[n], entered))
+		n++;
+	return n;
 }
 
 /* The kernel's copy of a tree leaves out what is unbindable: what an option makes so, and every bind when
@@ -103,20 +117,22 @@ void plan_place(const struct plan_builder *b)
 	uint64_t network_flag = b->plan->n_net_devices
 					? 0
 					: spec_namespace_flag(SPEC_NAMESPACE_NETWORK);
+	bool entered;
 
 	if (!b->caps->detached || !b->caps->pidns_option || !b->privileged ||
 	    namespaces->in_userns || rootfs->mount_ns != PLAN_NS_NEW || rootfs->no_pivot ||
 	    rootfs->hooks_see_host_tree || rootfs->layers_by_name)
 		return;
-	while (rootfs->n_outside < rootfs->n_ops &&
-	       goes_outside(&rootfs->ops[rootfs->n_outside]))
-		rootfs->n_outside++;
+	rootfs->n_outside = count_outside(rootfs, b->caps->open_tree_ns);
+	entered = b->caps->open_tree_ns && can_be_copied(rootfs);
+	if (!entered)
+		rootfs->n_outside = count_outside(rootfs, false);
 	if (rootfs->n_outside == 0)
 		return;
 	rootfs->place = PLAN_DETACHED;
 	namespaces->unshare_flags |= namespaces->clone_flags & network_flag;
 	namespaces->clone_flags &= ~(mount_flag | network_flag);
-	if (b->caps->open_tree_ns && can_be_copied(rootfs))
+	if (entered)
 		rootfs->entrance = PLAN_ENTER_NAMESPACE;
 	else
 		namespaces->unshare_flags |= mount_flag;

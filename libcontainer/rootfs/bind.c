@@ -4,7 +4,11 @@
  * slave (or what the plan says) before it is attached. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
@@ -25,12 +29,74 @@ static bool is_procfs_root(int fd, const struct stat *st)
 	       fs.f_type == TARE_PROC_SUPER_MAGIC;
 }
 
+static bool is_mount_namespace(int fd, const struct stat *st)
+{
+	char path[sizeof "/proc/self/fd/" + 10];
+	_cleanup_fd_ int namespace = -1;
+	struct statfs fs;
+
+	/* of an anonymous device: else it is no nsfs, and the look at it is saved */
+	if (!S_ISREG(st->st_mode) || major(st->st_dev) != 0 || fstatfs(fd, &fs) < 0 ||
+	    fs.f_type != TARE_NSFS_MAGIC)
+		return false;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	namespace = open(path, O_RDONLY | O_CLOEXEC);
+	return namespace >= 0 && ioctl(namespace, TARE_NS_GET_NSTYPE) == CLONE_NEWNS;
+}
+
+/* A tree in which the file of a mount namespace is mounted can't be attached, and one that is the container's root
+ * would lose it without a word (check_for_nsfs_mounts() and copy_tree() in fs/namespace.c). Asked for by name it is
+ * refused. Somewhere below a source (snapd has such in /run/snapd/ns) it is left out, as runc does and everyone who
+ * binds in a copy of the host's mount namespace: this process's own, if it is the container's side, has none.
+ * Returns a clone from there of what @st is about, or -errno. */
+static int clone_without_namespaces(const struct plan_op *op, const struct stat *st,
+				    struct error *err)
+{
+	_cleanup_fd_ int source = -1;
+	struct stat now;
+
+	op_failed(err, ELOOP, "attach the bind mount");
+	error_hint(err, " (the file of a mount namespace is mounted below the source)");
+	if (!op->recursive || op->idmap.kind != PLAN_IDMAP_NONE)
+		return -ELOOP;
+	source = mountfd_open_tree(AT_FDCWD, op->source ? op->source : op->target,
+				   TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE);
+	if (source < 0 || fstat(source, &now) < 0 || now.st_dev != st->st_dev ||
+	    now.st_ino != st->st_ino)
+		return -ELOOP;
+	error_ignore(err, "what can't be in another mount namespace is left out");
+	return steal_fd(&source);
+}
+
+static int attach(struct assembly *assembly, const struct plan_op *op, int source, int at,
+		  const struct stat *st, struct error *err)
+{
+	uint64_t propagation = assembly->plan->host_propagation;
+	_cleanup_fd_ int reduced = -1;
+	int r;
+
+	r = attributes_apply(source, &op->attributes, propagation, err);
+	if (r < 0)
+		return r;
+	r = assembly_attach(assembly, source, at);
+	if (r == -ELOOP) {
+		reduced = clone_without_namespaces(op, st, err);
+		if (reduced < 0)
+			return reduced;
+		r = attributes_apply(reduced, &op->attributes, propagation, err);
+		if (r < 0)
+			return r;
+		r = assembly_attach(assembly, reduced, at);
+	}
+	return r < 0 ? op_failed(err, -r, "attach the bind mount") : 0;
+}
+
 int bind_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
 	struct target target = { .path = op->target, .no_follow = op->no_follow_target };
 	_cleanup_fd_ int own = -1, at = -1;
 	struct stat st;
-	int source = -1, r;
+	int source = -1;
 
 	if (op->opened >= 0)
 		source = assembly->sources->fds[op->opened];
@@ -44,19 +110,17 @@ int bind_perform(struct assembly *assembly, const struct plan_op *op, struct err
 	}
 	if (fstat(source, &st) < 0)
 		return op_failed(err, errno, "examine the source");
+	if (is_mount_namespace(source, &st))
+		return error_set(err, EINVAL,
+				 "the source is a mount namespace, which can't be mounted in "
+				 "another one");
 	target.directory = S_ISDIR(st.st_mode);
 	target.procfs = is_procfs_root(source, &st);
 	target.no_follow |= target.procfs;
 	at = target_open(assembly->root, &target, NULL, err);
 	if (at < 0)
 		return at;
-	r = attributes_apply(source, &op->attributes, assembly->plan->host_propagation, err);
-	if (r < 0)
-		return r;
-	r = assembly_attach(assembly, source, at);
-	if (r < 0)
-		return op_failed(err, -r, "attach the bind mount");
-	return 0;
+	return attach(assembly, op, source, at, &st, err);
 }
 
 int remount_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
