@@ -119,10 +119,13 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
     """A test that hangs becomes a failure."""
+    marker = item.get_closest_marker("seconds")
+    limit = marker.args[0] * tare.PATIENCE if marker else TEST_TIMEOUT
+
     def expired(_signal, _frame):
-        raise TimeoutError(f"{item.nodeid} took longer than {TEST_TIMEOUT} s")
+        raise TimeoutError(f"{item.nodeid} took longer than {limit} s")
     previous = signal.signal(signal.SIGALRM, expired)
-    signal.alarm(TEST_TIMEOUT)
+    signal.alarm(limit)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, previous)

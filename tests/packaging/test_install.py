@@ -36,6 +36,7 @@ def test_meson_install(build_directory, tmp_path):
     check_tree(f"{tmp_path}/usr/local")
 
 
+@pytest.mark.seconds(360)  # compiles everything
 def test_deb(tmp_path):
     """The Debian package is built, and installed below another root by dpkg."""
     if not shutil.which("dpkg-buildpackage") or not shutil.which("dh"):
