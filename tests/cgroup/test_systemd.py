@@ -191,11 +191,11 @@ def test_the_error_says_how_to_get_a_controller(container):
         pytest.skip("root has every controller")
     uid = os.geteuid()
     own = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service/cgroup.controllers"
-    if not os.path.exists(own) or "cpuset" in read_text(own).split():
-        pytest.skip("this user has the controller cpuset")
-    container.config["linux"]["resources"]["cpu"] = {"cpus": "0"}
+    if not os.path.exists(own) or "io" in read_text(own).split():
+        pytest.skip("this user has the controller io")
+    container.config["linux"]["resources"]["blockIO"] = {"weight": 100}
     result = container.try_create(globals_=DRIVER)
-    assert result.rc == 1 and "linux.resources.cpu.cpus" in result.err and "cpuset" in result.err, result
+    assert result.rc == 1 and "linux.resources.blockIO.weight" in result.err and "controller io" in result.err, result
     assert "Delegate=" in result.err, result
     assert no_unit(container)
 
