@@ -9,6 +9,7 @@ OF_CRUN = {
     "state": 0.35,
     "kill": 0.35,
     "delete": 0.35,
+    "create, start and delete, systemd driver": 0.6,
 }
 PARALLEL_OF_CRUN = 0.5
 RUN_AIM = 0.45  # of crun
