@@ -69,15 +69,21 @@ int cgroup_filter_devices(const struct plan_cgroup *plan, const struct cgroup *c
 int cgroup_settle(const struct plan_cgroup *plan, const struct cgroup *cgroup, pid_t pid,
 		  struct error *err) _must_check_;
 
+/* What has to succeed for a change to hold. */
+struct cgroup_step {
+	int (*perform)(void *data, struct error *err);
+	void *data;
+};
+
 /* Changes the limits of the living cgroup at @path, and its device filter with plan->filter_devices. Either all
  * of it holds afterwards, or, when a write is refused, what held before: the values read beforehand are
  * written back in the opposite order. The filter is replaced at one stroke (BPF_F_REPLACE): there is no moment
  * without one. Controllers that are needed and missing are enabled on the way down to it.
- * @plan: from plan_update().
+ * @plan: from plan_update(). @then: NULL, or what is done when all files are written, before the filter.
  * Errors: ENOTSUP when @path is NULL (the container has no cgroup of its own), ESRCH when it is gone, EBUSY by
  * memory.checkBeforeUpdate; else as cgroup_create(). */
 int cgroup_update(const struct plan_cgroup *plan, const char *path,
-		  struct error *err) _must_check_;
+		  const struct cgroup_step *then, struct error *err) _must_check_;
 
 /* Splits the @path of a container's cgroup into where the hierarchy is mounted, and the cgroup below that. Strings in
  * the arena and in @path. */

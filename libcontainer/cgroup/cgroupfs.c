@@ -189,7 +189,7 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	ret_cgroup->path = path;
 	ret_cgroup->created = created;
 	ret_cgroup->delegates = plan->delegate_to != NULL;
-	ret_cgroup->above = created ? making.n_made - 1 : 0;
+	ret_cgroup->above = making.n_made > 0 ? making.n_made - 1 : 0;
 	making.n_made = 0;
 	return 0;
 }

@@ -84,6 +84,10 @@ static int empty(int dir, int64_t deadline, struct error *err)
 			return 0;
 		if (!killed) {
 			r = fd_write_file(dir, "cgroup.kill", "1", err);
+			if (is_gone(r)) {
+				error_ignore(err, "whoever else removes empty cgroups was faster");
+				return 0;
+			}
 			if (r < 0)
 				return r;
 			killed = true;
@@ -278,6 +282,11 @@ static void signal_process(void *data, pid_t pid)
 			      error_errno_text(-r));
 }
 
+static int gone(const char *path, struct error *err)
+{
+	return error_set(err, ESRCH, "cgroup %s is gone", path);
+}
+
 int cgroup_signal(const char *path, int signal, struct error *err)
 {
 	_cleanup_fd_ int dir = -1;
@@ -288,14 +297,18 @@ int cgroup_signal(const char *path, int signal, struct error *err)
 		return error_set(err, ESRCH, "the container has no cgroup of its own");
 	dir = open_path(path, err);
 	if (is_gone(dir))
-		return error_set(err, ESRCH, "cgroup %s is gone", path);
+		return gone(path, err);
 	if (dir < 0)
 		return dir;
 	if (signal == SIGKILL) {
 		r = fd_write_file(dir, "cgroup.kill", "1", err);
+		if (is_gone(r))
+			return gone(path, err);
 		return r < 0 ? error_at(err, "kill the processes of cgroup %s", path) : 0;
 	}
 	n = cgroup_each_process(dir, signal_process, &signal);
+	if (is_gone((int)n))
+		return gone(path, err);
 	if (n < 0)
 		return error_errno(err, (int)-n, "list the processes of cgroup %s", path);
 	return 0;

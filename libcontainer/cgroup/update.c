@@ -114,7 +114,8 @@ static void restore(const struct plan_cgroup *plan, int dir, const char *const *
 	}
 }
 
-static int apply(const struct plan_cgroup *plan, int dir, struct error *err)
+static int apply(const struct plan_cgroup *plan, int dir, const struct cgroup_step *then,
+		 struct error *err)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
 	const char **values = NULL;
@@ -127,6 +128,8 @@ static int apply(const struct plan_cgroup *plan, int dir, struct error *err)
 	if (r < 0)
 		return r;
 	r = cgroup_write_all(plan->writes, plan->n_writes, dir, &tried, err);
+	if (r >= 0 && then)
+		r = then->perform(then->data, err);
 	if (r >= 0 && plan->filter_devices) {
 		r = device_filter_replace(dir, plan->device_rules, plan->n_device_rules, err);
 		if (r < 0)
@@ -138,7 +141,8 @@ static int apply(const struct plan_cgroup *plan, int dir, struct error *err)
 	return r;
 }
 
-int cgroup_update(const struct plan_cgroup *plan, const char *path, struct error *err)
+int cgroup_update(const struct plan_cgroup *plan, const char *path,
+		  const struct cgroup_step *then, struct error *err)
 {
 	struct controllers controllers;
 	_cleanup_fd_ int dir = -1;
@@ -158,6 +162,6 @@ int cgroup_update(const struct plan_cgroup *plan, const char *path, struct error
 	if (r >= 0)
 		r = cgroup_check_usage(plan, dir, err);
 	if (r >= 0)
-		r = apply(plan, dir, err);
+		r = apply(plan, dir, then, err);
 	return r < 0 ? error_at(err, "cgroup %s", path) : 0;
 }

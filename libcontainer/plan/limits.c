@@ -85,8 +85,8 @@ static int add_swap(struct plan_writes *w, const struct spec_memory *memory, str
 
 	if (r <= 0)
 		return r;
-	/* a kernel without swap accounting has no limit to lift */
-	write.optional = swap < 0;
+	/* a kernel without swap accounting has no limit to lift, and lets nothing be swapped */
+	write.optional = swap <= 0;
 	return add_limit(w, &write, swap, err);
 }
 
@@ -275,8 +275,8 @@ static size_t subject(const char *value)
 }
 
 /* A typed property that has set the same already. */
-static const struct plan_cgroup_write *find_typed(const struct plan_writes *w, size_t n_typed,
-						  const char *file, const char *value)
+static struct plan_cgroup_write *find_typed(const struct plan_writes *w, size_t n_typed,
+					    const char *file, const char *value)
 {
 	size_t length = subject(value), i;
 
@@ -290,14 +290,26 @@ static const struct plan_cgroup_write *find_typed(const struct plan_writes *w, s
 	return NULL;
 }
 
+/* kubelet limits swap by unified alone, and the engines that it calls send swap = limit, no swap, with any limit. */
+static bool is_engines_default(const struct plan_cgroup_write *typed)
+{
+	return strcmp(typed->file, swap_file.file) == 0 && strcmp(typed->value, "0") == 0;
+}
+
 /* One line of the value: files of several devices or resources take one with each write. */
 static int add_unified_line(struct plan_writes *w, const struct plan_write_to *write,
 			    const char *value, size_t n_typed, struct error *err)
 {
-	const struct plan_cgroup_write *typed = find_typed(w, n_typed, write->file, value);
+	struct plan_cgroup_write *typed = find_typed(w, n_typed, write->file, value);
 
 	if (typed && strcmp(typed->value, value) == 0)
 		return 0;
+	if (typed && is_engines_default(typed)) {
+		typed->value = value;
+		typed->where = write->where;
+		typed->optional = false;
+		return 0;
+	}
 	if (typed)
 		return error_set(err, EINVAL, "unable to apply both %s (%s) and %s (%s)",
 				 typed->where, typed->value, write->where, value);

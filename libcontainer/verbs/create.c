@@ -56,6 +56,18 @@ static void undo_unit(struct creation *c, struct error *ignored)
 		error_ignore(ignored, "undoing a failed create");
 }
 
+/* A scope and the slices above it are systemd's. */
+static void undo_cgroup(struct creation *c, struct error *ignored)
+{
+	if (c->record.unit)
+		return;
+	if ((c->cgroup.created || c->cgroup.delegates) &&
+	    cgroup_destroy(c->cgroup_path, c->cgroup.created, ignored) < 0)
+		error_ignore(ignored, "undoing a failed create");
+	else
+		cgroup_remove_above(c->cgroup_path, c->cgroup.above);
+}
+
 /* Undoes what was made, in reverse order (spec:36). An error here is only logged: the one that led here is what
  * the caller has to hear. After a hook has run the container counts as one that lived, so its poststop hooks
  * run as well (spec:25-27). */
@@ -83,11 +95,7 @@ void create_undo(struct creation *c)
 			  c->created.child.pid);
 	cgroup_close(&c->cgroup);
 	undo_unit(c, &ignored);
-	if (!c->record.unit && (c->cgroup.created || c->cgroup.delegates) &&
-	    cgroup_destroy(c->cgroup_path, c->cgroup.created, &ignored) < 0)
-		error_ignore(&ignored, "undoing a failed create");
-	else
-		cgroup_remove_above(c->cgroup_path, c->cgroup.above);
+	undo_cgroup(c, &ignored);
 	if (resctrl_remove(&c->rdt, &ignored) < 0)
 		error_ignore(&ignored, "undoing a failed create");
 	if (c->claimed) {

@@ -107,7 +107,8 @@ static int follow(const struct telling *telling, int interval_ms, struct error *
 	while (r >= 0 && populated) {
 		left = next - now_ms();
 		if (left <= 0) {
-			next += interval_ms;
+			/* from now on: what was slept through, stopped or suspended, is not made up for */
+			next = now_ms() + interval_ms;
 			r = tell_stats(telling, err);
 			continue;
 		}

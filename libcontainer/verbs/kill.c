@@ -48,9 +48,25 @@ static int signal_rest(const struct state_record *record, int signal, bool all,
 		if (r < 0)
 			return r;
 	}
-	if (r > 0)
-		return cgroup_signal(record->cgroup, signal, err);
+	if (r > 0) {
+		r = cgroup_signal(record->cgroup, signal, err);
+		if (r != -ESRCH)
+			return r;
+		error_ignore(err, "they have ended, too");
+	}
 	return all ? 0 : not_running(err);
+}
+
+/* All processes of the cgroup. If that is gone, the container's init, if it is still there, is somewhere else. */
+static int signal_all(struct verb_context *context, const struct state_record *record,
+		      int signal, struct error *err)
+{
+	int r = cgroup_signal(record->cgroup, signal, err);
+
+	if (r != -ESRCH)
+		return r;
+	error_ignore(err, "init says whether the container is gone as well");
+	return signal_init(context, record, signal, err);
 }
 
 int verb_kill(struct verb_context *context, const char *id, int signal, bool all,
@@ -74,7 +90,7 @@ int verb_kill(struct verb_context *context, const char *id, int signal, bool all
 	if (container.status == STATE_STOPPED)
 		return signal_rest(record, signal, all, err);
 	if (record->cgroup && (all || (signal == SIGKILL && !record->private_pid_ns)))
-		return cgroup_signal(record->cgroup, signal, err);
+		return signal_all(context, record, signal, err);
 	if (all && !(signal == SIGKILL && record->private_pid_ns))
 		trace_warning("container %s has no cgroup of its own: the signal goes to its "
 			      "first process alone",

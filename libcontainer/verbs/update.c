@@ -23,23 +23,32 @@ static int check_status(const struct verb_container *container, const char *id,
 	return 0;
 }
 
-/* What the kernel has taken is told to systemd, so that it shows it and writes the same when it writes again; it
- * writes at once, and of processor time whole percents, so the exact value comes after it. */
+static int tell_systemd(void *data, struct error *err)
+{
+	return unit_set(data, err);
+}
+
+/* What the kernel has taken is told to systemd, so that it shows it and writes the same when it writes again; what
+ * systemd refuses is undone. It writes at once, and of processor time whole percents, so the exact value comes
+ * after it, without another look at what is used: the limits hold already. */
 static int apply_to_cgroup(struct verb_context *context, const struct state_record *record,
 			   const struct plan_cgroup *cgroup, struct error *err)
 {
 	struct plan_unit unit = { .name = record->unit, .user = record->unit_user };
+	const struct cgroup_step then = { tell_systemd, &unit };
+	struct plan_cgroup again = *cgroup;
 	int r;
 
-	r = cgroup_update(cgroup, record->cgroup, err);
-	if (r < 0 || !record->unit)
-		return r;
+	if (!record->unit)
+		return cgroup_update(cgroup, record->cgroup, NULL, err);
 	r = plan_unit_limits(cgroup, context->arena, &unit, err);
 	if (r >= 0)
-		r = unit_set(&unit, err);
-	if (r < 0)
-		return error_at(err, "the new limits hold, but systemd does not know of them");
-	return unit.n_properties > 0 ? cgroup_update(cgroup, record->cgroup, err) : 0;
+		r = cgroup_update(cgroup, record->cgroup, &then, err);
+	if (r < 0 || unit.n_properties == 0)
+		return r;
+	again.usage_below = again.usage_with_swap_below = 0;
+	again.filter_devices = false;
+	return cgroup_update(&again, record->cgroup, NULL, err);
 }
 
 /* The class of service and the cgroup: both, or neither. */

@@ -134,6 +134,10 @@ def test_without_the_manager_the_rule_is_said(session):
     for words in (f"tare-{container.id}.scope", "connect to the user's service manager", "nearest cgroup above both",
                   "systemd-run --user --scope -p Delegate=yes"):
         assert words in result.err, result
+    before = cgroups.read(container, "pids.max")
+    result = session.runtime.call("update", "--pids-limit", "77", container.id, env=nobody)
+    assert result.rc == 1 and "unable to change unit" in result.err, result
+    assert cgroups.read(container, "pids.max") == before, "what systemd does not know of must not hold"
     container.delete("--force")
 
 

@@ -258,7 +258,11 @@ def test_run(container):
 @promise("spec:36")
 @pytest.mark.parametrize("what", ["limit", "mount", "hook", "program", "bundle"])
 def test_a_failed_create_leaves_no_unit(container, what):
+    """But the slice, whose limits are a pod's."""
     config = container.config
+    systemctl(container, "start", "tare-test.slice")
+    group = systemctl(container, "show", "--value", "-p", "ControlGroup", "tare-test.slice").strip()
+    before = os.stat(f"/sys/fs/cgroup{group}").st_ino
     if what == "limit":
         config["linux"]["resources"]["unified"] = {"memory.max": "nonsense"}
     elif what == "mount":
@@ -271,6 +275,8 @@ def test_a_failed_create_leaves_no_unit(container, what):
         config["root"]["path"] = "nonexistent"
     assert container.try_create(globals_=DRIVER).rc == 1
     assert no_unit(container)
+    assert os.stat(f"/sys/fs/cgroup{group}").st_ino == before
+    systemctl(container, "stop", "tare-test.slice")
 
 
 def test_a_unit_that_is_there_already(container):

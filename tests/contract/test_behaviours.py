@@ -236,6 +236,26 @@ def test_kill_when_init_is_gone_but_others_live(runtime):
     container.delete()
 
 
+@promise("contract:7.9", "contract:14")
+@pytest.mark.parametrize("words", [["KILL"], ["--all", "KILL"]], ids=["init", "all"])
+def test_kill_when_the_cgroup_is_gone(runtime, words):
+    """A stop that races with the end of the cgroup ends the init all the same, and says then that nothing runs."""
+    callers.skip_peer(runtime, "crun", "has no word that its callers know for it")
+    container = runtime.container(["/bin/sleep", "1000"])
+    config = container.config
+    config["linux"]["namespaces"] = [x for x in config["linux"]["namespaces"] if x["type"] != "pid"]
+    config["linux"]["cgroupsPath"] = f"/{container.id}"
+    container.create().start()
+    with open(f"{runtime.view.cgroup2()}/cgroup.procs", "w", encoding="ascii") as file:
+        file.write(str(container.pid))
+    os.rmdir(f"{runtime.view.cgroup2()}/{container.id}")
+    runtime.ok("kill", *words[:-1], container.id, words[-1])
+    assert container.wait() == 137
+    result = runtime.call("kill", container.id, "KILL")
+    assert result.rc == 1 and "container not running" in result.err, result
+    container.delete()
+
+
 @promise("contract:7.2", "contract:9")
 def test_create_with_closed_streams(runtime):
     """A caller that has closed all three gets no surprise descriptors in the container."""

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/file.h"
 #include "cgroup/hierarchy.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
@@ -332,6 +333,17 @@ static void check_file(const struct cgroup *cgroup, const char *file, const char
 }
 
 /* contract:7.12 */
+/* Sees the new value, and does not want it. */
+static int refuse(void *data, struct error *err)
+{
+	const int *dir = data;
+	char text[16] = "";
+
+	assert_true(cgroup_file_read(*dir, "cgroup.max.descendants", text, sizeof text) > 0);
+	assert_string_equal(text, "7");
+	return error_set(err, EPERM, "no");
+}
+
 static void updates_all_or_nothing(void **state)
 {
 	const struct plan_cgroup_write writes[] = {
@@ -348,19 +360,27 @@ static void updates_all_or_nothing(void **state)
 
 	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
 	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.max.depth", "9", &f->err), 0);
-	assert_int_equal(cgroup_update(&update, f->base, &f->err), -EINVAL);
+	assert_int_equal(cgroup_update(&update, f->base, NULL, &f->err), -EINVAL);
 	assert_non_null(strstr(f->err.text, "five: write \"many\" to cgroup.max.descendants"));
 	f->err = ERROR_INIT;
 	check_file(&cgroup, "cgroup.max.depth", "9\n", f);
 	check_file(&cgroup, "cgroup.max.descendants", "max\n", f);
-	assert_int_equal(cgroup_update(&shorter, f->base, &f->err), 0);
+	assert_int_equal(cgroup_update(&shorter, f->base, NULL, &f->err), 0);
 	check_file(&cgroup, "cgroup.max.depth", "4\n", f);
 	check_file(&cgroup, "cgroup.max.descendants", "7\n", f);
+	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.max.descendants", "8", &f->err), 0);
+	assert_int_equal(cgroup_update(&shorter, f->base, &(struct cgroup_step){ refuse, &cgroup.fd },
+				       &f->err),
+			 -EPERM);
+	assert_string_equal(strstr(f->err.text, "no"), "no");
+	f->err = ERROR_INIT;
+	check_file(&cgroup, "cgroup.max.depth", "4\n", f);
+	check_file(&cgroup, "cgroup.max.descendants", "8\n", f);
 	cgroup_close(&cgroup);
 	assert_int_equal(cgroup_destroy(f->base, true, &f->err), 0);
-	assert_int_equal(cgroup_update(&shorter, f->base, &f->err), -ESRCH);
+	assert_int_equal(cgroup_update(&shorter, f->base, NULL, &f->err), -ESRCH);
 	f->err = ERROR_INIT;
-	assert_int_equal(cgroup_update(&shorter, NULL, &f->err), -ENOTSUP);
+	assert_int_equal(cgroup_update(&shorter, NULL, NULL, &f->err), -ENOTSUP);
 	f->err = ERROR_INIT;
 }
 
@@ -378,11 +398,11 @@ static void writes_in_one_way_or_the_other(void **state)
 	struct cgroup cgroup;
 
 	assert_int_equal(cgroup_create(&f->plan, f->base, &cgroup, &f->err), 0);
-	assert_int_equal(cgroup_update(&update, f->base, &f->err), 0);
+	assert_int_equal(cgroup_update(&update, f->base, NULL, &f->err), 0);
 	check_file(&cgroup, "cgroup.max.depth", "5\n", f);
 	update.writes = &writes[1];
 	update.n_writes = 3;
-	assert_int_equal(cgroup_update(&update, f->base, &f->err), -ENOENT);
+	assert_int_equal(cgroup_update(&update, f->base, NULL, &f->err), -ENOENT);
 	assert_non_null(strstr(f->err.text, "there: open nor.this: no such file"));
 	assert_non_null(strstr(f->err.text, "and no.such.file does not take it either"));
 	f->err = ERROR_INIT;
@@ -472,10 +492,10 @@ static void replaces_the_filter_without_a_gap(void **state)
 	pid = try_all_the_time(&cgroup, &pidfd);
 	for (i = 0; i < 300; i++) {
 		update.n_device_rules = i % 2 ? 2 : 3;
-		assert_int_equal(cgroup_update(&update, f->base, &f->err), 0);
+		assert_int_equal(cgroup_update(&update, f->base, NULL, &f->err), 0);
 	}
 	update.n_device_rules = 3;
-	assert_int_equal(cgroup_update(&update, f->base, &f->err), 0);
+	assert_int_equal(cgroup_update(&update, f->base, NULL, &f->err), 0);
 	assert_int_equal(open_inside(&cgroup, "/dev/null", O_RDONLY), 0);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
