@@ -85,7 +85,8 @@ static int empty(int dir, int64_t deadline, struct error *err)
 		if (!killed) {
 			r = fd_write_file(dir, "cgroup.kill", "1", err);
 			if (is_gone(r)) {
-				error_ignore(err, "whoever else removes empty cgroups was faster");
+				error_ignore(err,
+					     "whoever else removes empty cgroups was faster");
 				return 0;
 			}
 			if (r < 0)

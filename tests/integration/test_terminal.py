@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import tare
 from desk import Desk, LOCAL, OUTPUT
 from tare import eventually, promise
 
@@ -220,7 +221,7 @@ def test_signals_while_the_reader_is_slow(runtime, desk):
     desk.run(shell(runtime, "trap 'exit 6' TERM; yes & while :; do sleep 0.02; done"))
     container = runtime.containers[-1]
     await_status(container, "running")
-    time.sleep(0.3)
+    time.sleep(0.3 * tare.PATIENCE)  # the terminal gets full, so that what is run can't end yet
     desk.process.send_signal(signal.SIGTERM)
     eventually(lambda: container.status() == "stopped")
     assert len(desk.read_until(b"y\r\n")) > 0

@@ -18,6 +18,7 @@ RULES = {
 # (tests, rule): fnmatch patterns of node ids, cases included where only some of them need it
 TABLE = [
     ("contract/test_behaviours.py::test_kill_when_init_is_gone_but_others_live", "host pid"),
+    ("contract/test_behaviours.py::test_kill_when_the_cgroup_is_gone", "host pid"),
     ("contract/test_containerd.py::test_kill_of_all_in_a_shared_pid_namespace", "host pid"),
     ("contract/test_behaviours.py::test_working_directory_of_a_user_alone[448-0-0]", "id"),
     ("contract/test_containerd.py::test_life", "trace"),

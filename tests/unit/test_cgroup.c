@@ -369,8 +369,8 @@ static void updates_all_or_nothing(void **state)
 	check_file(&cgroup, "cgroup.max.depth", "4\n", f);
 	check_file(&cgroup, "cgroup.max.descendants", "7\n", f);
 	assert_int_equal(fd_write_file(cgroup.fd, "cgroup.max.descendants", "8", &f->err), 0);
-	assert_int_equal(cgroup_update(&shorter, f->base, &(struct cgroup_step){ refuse, &cgroup.fd },
-				       &f->err),
+	assert_int_equal(cgroup_update(&shorter, f->base,
+				       &(struct cgroup_step){ refuse, &cgroup.fd }, &f->err),
 			 -EPERM);
 	assert_string_equal(strstr(f->err.text, "no"), "no");
 	f->err = ERROR_INIT;
