@@ -7,8 +7,22 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "base/cleanup.h"
 #include "kernel/uapi.h"
 #include "plan/root.h"
+
+/* Those whose source is a name and nothing else. What looks its source or an option up as a path would find what the
+ * container has there: a device node of its own making, for one, opened with the caller's rights. */
+static bool looks_nothing_up(const char *type)
+{
+	static const char *const types[] = { "tmpfs", "proc", "sysfs", "mqueue", "devpts" };
+	size_t i;
+
+	for (i = 0; i < ELEMENTS_OF(types); i++)
+		if (strcmp(types[i], type) == 0)
+			return true;
+	return false;
+}
 
 static int check(const struct plan_mounts_request *request, const struct plan_op *op,
 		 struct error *err)
@@ -23,7 +37,13 @@ static int check(const struct plan_mounts_request *request, const struct plan_op
 				 "container");
 	if (op->iversion)
 		return error_set(err, ENOTSUP, "option iversion: not for a running container");
-	if (op->kind == PLAN_OP_MOUNT && op->type && strcmp(op->type, "proc") == 0 &&
+	if (op->kind == PLAN_OP_MOUNT && !looks_nothing_up(op->type))
+		return error_set(
+			err, ENOTSUP,
+			"type %s: its source would be looked up in the container: mount it "
+			"on the host, and bind it",
+			op->type);
+	if (op->kind == PLAN_OP_MOUNT && strcmp(op->type, "proc") == 0 &&
 	    (request->namespaces & CLONE_NEWPID) && !request->caps->pidns_option)
 		return error_set(err, ENOTSUP,
 				 "type proc: to show the container's processes this takes "

@@ -90,14 +90,25 @@ static size_t count_outside(const struct plan_rootfs *rootfs, bool entered)
 	return n;
 }
 
+/* What looks up paths of the host, or mounts by the host's /proc. */
+static bool needs_host(const struct plan_op *op)
+{
+	return op->kind == PLAN_OP_MOUNT &&
+	       (find_type(op->type) < 0 || op->n_layers || op->iversion || has_long_option(op));
+}
+
 /* The kernel's copy of a tree leaves out what is unbindable: what an option makes so, and every bind when
- * linux.rootfsPropagation does. The operations that are left to the container's side come after the copying. */
+ * linux.rootfsPropagation does. The operations that are left to the container's side come after the copying, where no
+ * path leads to the host any more. */
 static bool can_be_copied(const struct plan_rootfs *rootfs)
 {
 	size_t i;
 
 	if (rootfs->host_propagation == MS_UNBINDABLE)
 		return false;
+	for (i = rootfs->n_outside; i < rootfs->n_ops; i++)
+		if (needs_host(&rootfs->ops[i]))
+			return false;
 	for (i = 0; i < rootfs->n_outside; i++)
 		if (rootfs->ops[i].attributes.propagation == MS_UNBINDABLE)
 			return false;

@@ -29,32 +29,49 @@ static bool is_procfs_root(int fd, const struct stat *st)
 	       fs.f_type == TARE_PROC_SUPER_MAGIC;
 }
 
+static bool is_namespace(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	/* of an anonymous device: else it is no nsfs, and the look at it is saved */
+	return S_ISREG(st->st_mode) && major(st->st_dev) == 0 && fstatfs(fd, &fs) == 0 &&
+	       fs.f_type == TARE_NSFS_MAGIC;
+}
+
+/* In the creating process, whose /proc is no container's. */
 static bool is_mount_namespace(int fd, const struct stat *st)
 {
 	char path[sizeof "/proc/self/fd/" + 10];
 	_cleanup_fd_ int namespace = -1;
-	struct statfs fs;
 
-	/* of an anonymous device: else it is no nsfs, and the look at it is saved */
-	if (!S_ISREG(st->st_mode) || major(st->st_dev) != 0 || fstatfs(fd, &fs) < 0 ||
-	    fs.f_type != TARE_NSFS_MAGIC)
+	if (!is_namespace(fd, st))
 		return false;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	namespace = open(path, O_RDONLY | O_CLOEXEC);
+	namespace = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return namespace >= 0 && ioctl(namespace, TARE_NS_GET_NSTYPE) == CLONE_NEWNS;
+}
+
+static int refuse_namespace(struct error *err)
+{
+	return error_set(err, EINVAL,
+			 "the source is a mount namespace, which can't be mounted in another "
+			 "one");
 }
 
 /* A tree in which the file of a mount namespace is mounted can't be attached, and one that is the container's root
  * would lose it without a word (check_for_nsfs_mounts() and copy_tree() in fs/namespace.c). Asked for by name it is
  * refused. Somewhere below a source (snapd has such in /run/snapd/ns) it is left out, as runc does and everyone who
  * binds in a copy of the host's mount namespace: this process's own, if it is the container's side, has none.
- * Returns a clone from there of what @st is about, or -errno. */
-static int clone_without_namespaces(const struct plan_op *op, const struct stat *st,
-				    struct error *err)
+ * @original, @st: the source.
+ * Returns a clone of it from there, or -errno. */
+static int clone_without_namespaces(const struct plan_op *op, int original,
+				    const struct stat *st, struct error *err)
 {
 	_cleanup_fd_ int source = -1;
 	struct stat now;
 
+	if (is_namespace(original, st))
+		return refuse_namespace(err);
 	op_failed(err, ELOOP, "attach the bind mount");
 	error_hint(err, " (the file of a mount namespace is mounted below the source)");
 	if (!op->recursive || op->idmap.kind != PLAN_IDMAP_NONE)
@@ -80,7 +97,7 @@ static int attach(struct assembly *assembly, const struct plan_op *op, int sourc
 		return r;
 	r = assembly_attach(assembly, source, at);
 	if (r == -ELOOP) {
-		reduced = clone_without_namespaces(op, st, err);
+		reduced = clone_without_namespaces(op, source, st, err);
 		if (reduced < 0)
 			return reduced;
 		r = attributes_apply(reduced, &op->attributes, propagation, err);
@@ -110,10 +127,8 @@ int bind_perform(struct assembly *assembly, const struct plan_op *op, struct err
 	}
 	if (fstat(source, &st) < 0)
 		return op_failed(err, errno, "examine the source");
-	if (is_mount_namespace(source, &st))
-		return error_set(err, EINVAL,
-				 "the source is a mount namespace, which can't be mounted in "
-				 "another one");
+	if (assembly->owners && !assembly->attached && is_mount_namespace(source, &st))
+		return refuse_namespace(err);
 	target.directory = S_ISDIR(st.st_mode);
 	target.procfs = is_procfs_root(source, &st);
 	target.no_follow |= target.procfs;

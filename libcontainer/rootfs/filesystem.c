@@ -270,6 +270,10 @@ static int bind_sysfs(const struct assembly *assembly, const struct plan_op *op,
 	_cleanup_fd_ int mount = -1;
 	int r;
 
+	if (assembly->attached) /* "/sys" is the container's here */
+		return error_set(err, ENOTSUP,
+				 "mount sysfs, which takes a network namespace of the "
+				 "container's own");
 	error_ignore(err, "no right to mount sysfs without a network namespace of the "
 			  "container's own: /sys is bound");
 	mount = mountfd_open_tree(AT_FDCWD, "/sys", TARE_OPEN_TREE_CLONE | TARE_AT_RECURSIVE);

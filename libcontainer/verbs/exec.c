@@ -163,6 +163,7 @@ static int plan(struct executing *e, struct error *err)
 static int open_cgroup(struct executing *e, struct error *err)
 {
 	const char *below = e->options->cgroup, *path = e->record->cgroup;
+	int r;
 
 	if (!path)
 		return below ? error_set(err, EINVAL,
@@ -173,8 +174,13 @@ static int open_cgroup(struct executing *e, struct error *err)
 		if (!path)
 			return error_oom(err);
 	}
-	return cgroup_open_below(path, below ? below : e->recorded.delegate_to,
-				 e->context->arena, &e->cgroup, err);
+	r = cgroup_open_below(path, below ? below : e->recorded.delegate_to, e->context->arena,
+			      &e->cgroup, err);
+	if (r != -ENOENT || below || !e->recorded.delegate_to)
+		return r;
+	error_ignore(err, "the container, whose it is, has removed it: the init is elsewhere");
+	return cgroup_open_of_process(e->context->proc, e->record->init.pid, e->context->arena,
+				      &e->cgroup, err);
 }
 
 static int open_places(struct executing *e, struct error *err)

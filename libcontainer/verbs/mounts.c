@@ -45,16 +45,15 @@ static void end(struct remounting *m)
 	state_dir_close(&m->dir);
 }
 
-static int read_file(struct verb_context *context, const char *path, char **ret_text,
-		     struct error *err)
+/* Returns its length. */
+static ssize_t read_file(struct verb_context *context, const char *path, char **ret_text,
+			 struct error *err)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t n;
 
 	if (fd < 0)
 		return error_errno(err, errno, "open %s", path);
-	n = fd_read_all(fd, JSON_SIZE_MAX, path, context->arena, ret_text, err);
-	return n < 0 ? (int)n : 0;
+	return fd_read_all(fd, JSON_SIZE_MAX, path, context->arena, ret_text, err);
 }
 
 /* A namespace of the container's, -1 where it has none of its own. */
@@ -131,13 +130,14 @@ int verb_mounts_add(struct verb_context *context, const char *id, const char *pa
 	_cleanup_(end) struct remounting m = REMOUNTING_INIT(context);
 	struct plan_mounts_request request = { 0 };
 	struct kernel_caps caps;
+	ssize_t length;
 	char *text;
 	int r;
 
-	r = read_file(context, path, &text, err);
-	if (r >= 0)
-		r = spec_load_mounts(text, strlen(text), path, context->arena, &request.list,
-				     err);
+	length = read_file(context, path, &text, err);
+	if (length < 0)
+		return (int)length;
+	r = spec_load_mounts(text, (size_t)length, path, context->arena, &request.list, err);
 	if (r >= 0)
 		r = open_container(&m, id, err);
 	if (r >= 0)
@@ -166,13 +166,15 @@ int verb_mounts_remove(struct verb_context *context, const char *id, const char 
 		       struct error *err)
 {
 	_cleanup_(end) struct remounting m = REMOUNTING_INIT(context);
+	ssize_t length;
 	char *text;
 	int r;
 
-	r = read_file(context, path, &text, err);
-	if (r >= 0)
-		r = spec_load_mount_places(text, strlen(text), path, context->arena,
-					   &m.mounting.removed, err);
+	length = read_file(context, path, &text, err);
+	if (length < 0)
+		return (int)length;
+	r = spec_load_mount_places(text, (size_t)length, path, context->arena,
+				   &m.mounting.removed, err);
 	if (r >= 0)
 		r = open_container(&m, id, err);
 	return r < 0 ? r : mounting_perform(&m.mounting, err);

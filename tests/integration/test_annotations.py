@@ -254,6 +254,22 @@ def test_delegated_cgroup_belongs_to_the_user(runtime):
     assert container.run() == (0, "", "")
 
 
+def test_exec_when_the_delegated_cgroup_was_removed(runtime):
+    """It is the container's to remove: what is added goes where the init is."""
+    callers.skip_peer(runtime, "crun", "refuses it")
+    container = runtime.container(["/bin/sleep", "1000"])
+    container.config["linux"]["cgroupsPath"] = f"/{container.id}"
+    container.config["annotations"] = {"run.oci.delegate-cgroup": "inner"}
+    container.create().start()
+    directory = f"{runtime.view.cgroup2()}/{container.id}"
+    os.mkdir(f"{directory}/other")
+    with open(f"{directory}/other/cgroup.procs", "w", encoding="ascii") as file:
+        file.write(str(container.pid))
+    os.rmdir(f"{directory}/inner")
+    result = container.exec("/bin/cat", "/proc/self/cgroup")
+    assert result.rc == 0 and result.out.endswith("/other\n"), result
+
+
 def test_nothing_is_left_of_a_delegated_cgroup(runtime):
     """A create that fails in a cgroup that was there before takes its own cgroups away, and leaves that one."""
     callers.skip_peer(runtime, "crun", "removes the cgroup that was there before")

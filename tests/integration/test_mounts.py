@@ -167,7 +167,10 @@ def test_unprivileged(unprivileged_runtime):
 
 @pytest.mark.parametrize("row, words", [
     ({"destination": "/mnt/n", "source": "/nonexistent", "options": ["bind"]}, "no such file or directory"),
-    ({"destination": "/mnt/n", "type": "nosuchfs"}, 'file system type \\"nosuchfs\\" is not known here'),
+    ({"destination": "/mnt/n", "type": "nosuchfs"}, "type nosuchfs: its source would be looked up in the container"),
+    ({"destination": "/mnt/n", "type": "ext4", "source": "/dev/null"}, "type ext4: its source would be looked up"),
+    ({"destination": "/mnt/n", "type": "overlay", "source": "overlay", "options": ["lowerdir=/etc:/usr"]},
+     "type overlay: its source would be looked up"),
     ({"destination": "/mnt/n", "type": "tmpfs", "options": ["size=x"]}, "size"),
     ({"destination": "/proc/irq", "type": "tmpfs"}, "inside /proc"),
     ({"destination": "/", "type": "tmpfs"}, "the root itself"),
@@ -176,6 +179,7 @@ def test_unprivileged(unprivileged_runtime):
     ({"destination": "/mnt/n"}, "type: is required"),
     ({"type": "tmpfs"}, "destination"),
 ])
+@promise("class: traversal")
 def test_all_or_nothing(container, row, words):
     """What was mounted before the one that can't be is taken away again."""
     callers.skip_peer(container.runtime, "crun", "leaves the first, and says it otherwise")
@@ -214,6 +218,30 @@ def test_files(container, text, words):
         if container.runtime.is_tare:
             assert words in result.err, result
     assert mounts(container, "add") == (0, "", "")
+
+
+@promise("R-PARSE")
+def test_a_file_that_goes_on_after_its_end(container):
+    path = f"{container.bundle}/mounts.json"
+    for word in ("add", "remove"):
+        with open(path, "wb") as file:
+            file.write(b"[]\0[]")
+        result = container.runtime.call("mounts", word, container.id, path)
+        assert result.rc == 1 and path in result.err, result
+
+
+def test_sysfs_of_a_network_that_is_not_its_own(runtime):
+    """The substitute of create, a bind of /sys, would be one of the container's own."""
+    callers.skip_peer(runtime, "runc", "has no such verb")
+    made = runtime.container(config=tare.user_namespace(tare.default_config(["/bin/sleep", "1000"]), 100000))
+    made.config["linux"]["namespaces"] = [x for x in made.config["linux"]["namespaces"] if x["type"] != "network"]
+    made.create().start()
+    before = read_text(f"/proc/{made.pid}/mountinfo")
+    result = mounts(made, "add", {"destination": "/mnt/x", "type": "sysfs", "source": "sysfs"},
+                    {"destination": "/nonexistent/x", "type": "nosuchfs"})
+    assert result.rc == 1, result
+    assert mounts(made, "add", {"destination": "/mnt/x", "type": "sysfs", "source": "sysfs"}).rc == 1
+    assert read_text(f"/proc/{made.pid}/mountinfo") == before
 
 
 @promise("contract:1", "contract:14")
