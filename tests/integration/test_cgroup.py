@@ -1,4 +1,5 @@
 """The container's cgroup: where it is, what holds in it, what is refused, and that it goes."""
+import json
 import os
 
 import pytest
@@ -186,3 +187,33 @@ def test_owner_without_the_kernels_list(runtime):
     assert owned == {"cgroup.procs", "cgroup.subtree_control", "cgroup.threads"}
     assert (os.stat(place).st_uid, os.stat(place).st_gid) == (1000, 1001)
     container.delete("--force")
+
+
+VERBS = {  # what ends, signals or counts all that is in a container's cgroup
+    "delete": ("delete", "--force", "{}"),
+    "kill": ("kill", "--all", "{}", "WINCH"),  # which no process minds
+    "kill at once": ("kill", "--all", "{}", "KILL"),
+    "ps": ("ps", "{}"),
+}
+
+
+@promise("class:path-parser")
+@pytest.mark.skipif(os.geteuid() != 0, reason="the root of a user's view is a cgroup like any other")
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_root_of_the_hierarchy_is_no_containers(runtime, verb):
+    """Whatever a record says: everything on the machine is below it. In a view in which the hierarchy can't be
+    changed, so that nothing is lost should it be tried."""
+    top = directory(runtime, "").rstrip("/")
+    container = runtime.container(SLEEP).create().start()
+    path = f"{runtime.state_root}/{container.id}/state.json"
+    text = read_text(path)
+    record = dict(json.loads(text), cgroup=top)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(record, file)
+    runtime.wrapper = ["unshare", "--mount", "sh", "-ec",
+                       'mount -o remount,bind,ro "$0"; exec "$@"', top]
+    result = runtime.call(*(word.format(container.id) for word in VERBS[verb]))
+    runtime.wrapper = []
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    assert result.rc == 1 and f"{top} is the root of the hierarchy" in result.err, result
