@@ -2,7 +2,9 @@
  * the init's pidfd to a pidfd socket, the listener of a system call filter to its agent: one message with
  * one descriptor each.
  * Engines' socket paths can be longer than sun_path (108 bytes): then the connection goes through a
- * descriptor of the socket's file and /proc/self/fd, which unix(7) lets connect(2) follow. */
+ * descriptor of the socket's file and /proc/self/fd, which unix(7) lets connect(2) follow.
+ * Nobody here is waited for without an end: a listener that does not accept while its queue is full, or does not
+ * read, would keep the verb, and with it the container's lock. */
 #include "process/handover.h"
 
 #include <errno.h>
@@ -10,13 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
+/* How long a listener may take; of connect(2) and sendmsg(2) alike (SO_SNDTIMEO, socket(7)). */
+#define LISTENER_SECONDS 10
+
 static int connect_socket(const char *kind, const char *path, struct error *err)
 {
+	const struct timeval patience = { .tv_sec = LISTENER_SECONDS };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_fd_ int fd = -1, file = -1;
 
@@ -31,9 +38,17 @@ static int connect_socket(const char *kind, const char *path, struct error *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return error_errno(err, errno, "socket");
-	if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-		return error_errno(err, errno, "%s socket %s: connect", kind, path);
-	return steal_fd(&fd);
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0)
+		return error_errno(err, errno, "setsockopt SO_SNDTIMEO");
+	if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+		return steal_fd(&fd);
+	if (errno == EAGAIN)
+		return error_set(
+			err, ETIMEDOUT,
+			"%s socket %s: connect: its listener accepts nobody: the queue "
+			"has been full for %d seconds",
+			kind, path, LISTENER_SECONDS);
+	return error_errno(err, errno, "%s socket %s: connect", kind, path);
 }
 
 /* What does not fit into the socket at once follows without the descriptor. */
@@ -64,7 +79,7 @@ static int send_descriptor(int fd, int descriptor, const char *payload)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		part.iov_base = (char *)part.iov_base + n;
 		part.iov_len -= (size_t)n;
 		message.msg_control = NULL;

@@ -211,6 +211,23 @@ def test_console_socket_without_listener(runtime):
     check(container, result, ["console socket", "refused"], scene)
 
 
+@promise("issue:7.4")
+def test_console_socket_whose_listener_accepts_nobody(runtime):
+    """A full queue makes connect(2) wait: not without an end, since the container's lock is held meanwhile."""
+    container = runtime.container(["/bin/true"])
+    container.config["process"]["terminal"] = True
+    container.write()
+    path = f"{container.bundle}/console"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
+        listener.bind(path)
+        listener.listen(0)
+        waiting.connect(path)
+        scene = faults.Scene(container)
+        result = runtime.call("create", "--bundle", container.bundle, "--console-socket", path,
+                              container.id)
+        check(container, result, ["console socket", "accepts nobody"], scene)
+
+
 @promise("spec:29")
 def test_start_container_hook_fails(runtime):
     """start says so, the program has not run, the container has stopped."""
