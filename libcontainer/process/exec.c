@@ -155,26 +155,34 @@ static int settle_affinity(struct init_context *context, struct error *err)
 	return stage_affinity(context, err);
 }
 
-/* Where the process is bound to what, before it comes under the container's rules: what is of the host here
- * (its procfs, the privilege to raise limits) is gone afterwards. All of it is inherited over the clone. */
-static int settle(struct init_context *context, struct error *err)
+/* First of all: afterwards the entrant is guarded, and the files in /proc of a process that is not dumpable are
+ * root's (proc(5)), so that a user could not write them. Until then it shows what the caller, whose copy it is,
+ * shows as well. */
+static int settle_oom_score(const struct init_context *context, struct error *err)
 {
 	const struct plan_process *plan = &context->plan->process;
 	char text[16];
 	int r;
 
-	if (plan->has_oom_score_adj) {
-		snprintf(text, sizeof text, "%" PRId32, plan->oom_score_adj);
-		r = procfs_write(context->proc, "self/oom_score_adj", text, err);
-		if (r == -EACCES || r == -EPERM)
-			error_hint(err, " (lowering it takes CAP_SYS_RESOURCE)");
-		if (r < 0)
-			return error_at(err, "process.oomScoreAdj");
-	}
+	if (!plan->has_oom_score_adj)
+		return 0;
+	snprintf(text, sizeof text, "%" PRId32, plan->oom_score_adj);
+	r = procfs_write(context->proc, "self/oom_score_adj", text, err);
+	if (r == -EACCES || r == -EPERM)
+		error_hint(err, " (lowering it takes CAP_SYS_RESOURCE)");
+	return r < 0 ? error_at(err, "process.oomScoreAdj") : 0;
+}
+
+/* Where the process is bound to what, before it comes under the container's rules: what is of the host here
+ * (its procfs, the privilege to raise limits) is gone afterwards. All of it is inherited over the clone. */
+static int settle(struct init_context *context, struct error *err)
+{
+	int r;
+
 	r = stage_labels(context, err);
 	if (r < 0)
 		return r;
-	limits_raise(plan);
+	limits_raise(&context->plan->process);
 	return settle_affinity(context, err);
 }
 
@@ -243,12 +251,13 @@ static _Noreturn void run_entrant(struct init_context *context,
 				  volatile struct answer *answer)
 {
 	struct error err = ERROR_INIT;
-	int r = 0;
 	pid_t pid;
+	int r;
 
+	r = settle_oom_score(context, &err);
 	init_guard();
 	init_leave_without_parent(context);
-	if (held)
+	if (r >= 0 && held)
 		r = entry_await(context->channel, &err);
 	if (r >= 0)
 		r = become_entrant(context, entrance, &err);
