@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -91,19 +92,47 @@ static bool probe_detached(void)
 }
 
 /* A descriptor as value is a wrong type (EINVAL) where only strings are taken. */
-static void probe_overlay(struct kernel_caps *caps)
+static void probe_overlay_of(int context, struct kernel_caps *caps)
 {
-	_cleanup_fd_ int context = mountfd_fsopen("overlay");
 	_cleanup_fd_ int directory = -1;
 
-	if (context < 0)
-		return;
 	caps->overlay_append = knows_path_parameter(context, "lowerdir+");
 	if (!caps->overlay_append)
 		return;
 	directory = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	caps->overlay_fd = directory >= 0 &&
 			   mountfd_set_fd(context, "lowerdir+", directory) == 0;
+}
+
+/* fsopen(2) takes CAP_SYS_ADMIN over the caller's mount namespace (EPERM): a user is asked for by a child that has
+ * one of its own, as the container's side will have. */
+static void probe_overlay_as_user(struct kernel_caps *caps)
+{
+	_cleanup_fd_ int pidfd = -1;
+	int context, status = 0;
+	pid_t pid;
+
+	pid = process_clone(CLONE_NEWUSER | CLONE_NEWNS, -1, SIGCHLD, &pidfd);
+	if (pid == 0) {
+		context = mountfd_fsopen("overlay");
+		if (context >= 0)
+			probe_overlay_of(context, caps);
+		_exit((caps->overlay_append ? 1 : 0) | (caps->overlay_fd ? 2 : 0));
+	}
+	if (pid < 0 || process_wait(pidfd, &status) < 0 || status > 3)
+		return;
+	caps->overlay_append = status & 1;
+	caps->overlay_fd = status & 2;
+}
+
+static void probe_overlay(struct kernel_caps *caps)
+{
+	_cleanup_fd_ int context = mountfd_fsopen("overlay");
+
+	if (context >= 0)
+		probe_overlay_of(context, caps);
+	else if (context == -EPERM)
+		probe_overlay_as_user(caps);
 }
 
 int probe_kernel(unsigned wishes, struct kernel_caps *ret_caps, struct error *err)
