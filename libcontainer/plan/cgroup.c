@@ -33,7 +33,8 @@ static void delegation(const struct plan_builder *b, struct plan_cgroup *cgroup)
 	const struct plan_namespaces *ns = &b->plan->namespaces;
 	uint32_t uid, gid;
 
-	if (!b->privileged || !b->spec->process ||
+	/* who is not root, of some user namespace, can't give it away */
+	if (b->options->euid != 0 || !b->spec->process ||
 	    ns->of[SPEC_NAMESPACE_CGROUP].mode != PLAN_NS_NEW || !mounts_writable_cgroup(b))
 		return;
 	uid = b->spec->process->user.uid;

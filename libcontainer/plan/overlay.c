@@ -200,6 +200,7 @@ int plan_layers(const struct plan_builder *b, struct error *err)
 	rootfs->bundle = b->options->bundle;
 	rootfs->layers_by_name = !b->caps->overlay_append;
 	rootfs->layers_by_path = !rootfs->layers_by_name && !b->caps->overlay_fd;
+	rootfs->layers_userxattr = b->plan->namespaces.in_userns || !b->options->initial_userns;
 	return rootfs->layers ? 0 : error_oom(err);
 }
 

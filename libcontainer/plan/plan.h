@@ -204,6 +204,9 @@ struct plan_rootfs {
 	const char *bundle; /* where the overlay is attached when @path does not exist */
 	bool layers_by_path; /* compat: below Linux 6.13: each by its path, not by descriptor */
 	bool layers_by_name; /* compat: below Linux 6.7: all in one string, by mount(2) */
+	/* in a user namespace, the container's or the caller's, overlay's attributes trusted.* can't be written, and are
+	 * user.* (overlayfs.rst) */
+	bool layers_userxattr;
 	enum plan_ns_mode mount_ns;
 	bool no_pivot;
 	bool hooks_see_host_tree; /* a prestart, createRuntime or createContainer hook exists */

@@ -216,6 +216,7 @@ void plan_print_rootfs(const struct plan_rootfs *rootfs, struct json_writer *wri
 	print_layers(rootfs->n_layers, rootfs->layers, writer);
 	plan_print_true(writer, "layersByPath", rootfs->layers_by_path);
 	plan_print_true(writer, "layersByName", rootfs->layers_by_name);
+	plan_print_true(writer, "layersUserXattr", rootfs->layers_userxattr);
 	json_key_string(writer, "mountNamespace", mode_name(rootfs->mount_ns));
 	json_key_string(writer, "place",
 			rootfs->place == PLAN_DETACHED ? "detached" : "attached");

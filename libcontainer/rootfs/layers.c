@@ -174,7 +174,7 @@ static int name_layers(const struct layer_root *root, char options[OPTIONS_MAX],
 	enum plan_layer_kind before = PLAN_LAYER_WORK;
 	size_t i;
 
-	snprintf(options, OPTIONS_MAX, "%s", root->plan->in_userns ? "userxattr" : "");
+	snprintf(options, OPTIONS_MAX, "%s", root->plan->layers_userxattr ? "userxattr" : "");
 	for (i = 0; i < root->n; before = root->layers[i++].kind) {
 		if (root->layers[i].kind == PLAN_LAYER_DATA)
 			return error_set(err, ENOTSUP, "layers of data alone take Linux 6.7");
@@ -212,8 +212,7 @@ static int make_overlay(const struct layer_root *root, struct error *err)
 		.kind = PLAN_OP_MOUNT,
 		.type = "overlay",
 		.source = "overlay",
-		/* in a user namespace the attributes trusted.* can't be written (overlayfs.rst) */
-		.n_fs_options = root->plan->in_userns ? 1 : 0,
+		.n_fs_options = root->plan->layers_userxattr ? 1 : 0,
 		.fs_options = &userxattr,
 		.opened = -1,
 		.n_layers = root->n,
