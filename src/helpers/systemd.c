@@ -16,29 +16,9 @@
 
 #include "base/cleanup.h"
 #include "cgroup/unit_message.h"
-#include "helpers/bus.h"
+#include "helpers/manager.h"
 
 #define REQUESTS STDIN_FILENO
-#define PATIENCE_MS 30000 /* for a job, as the other runtimes */
-#define MANAGER "org.freedesktop.systemd1"
-#define MANAGER_PATH "/org/freedesktop/systemd1"
-#define MANAGER_INTERFACE MANAGER ".Manager"
-#define NESTED_MAX 64
-
-struct helper {
-	struct bus_functions f;
-	sd_bus *bus;
-	bool direct, subscribed, matched;
-	/* the job that is waited for, and how it ended */
-	char job[256], result[64];
-	bool done;
-};
-
-struct request {
-	const char *unit;
-	struct packet_words properties;
-	bool has_optional, without_optional;
-};
 
 static int64_t now_ms(void)
 {
@@ -46,209 +26,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* ---- messages ---- */
-
-static int malformed(struct error *err)
-{
-	return error_set(err, EBADMSG, "tare-systemd: malformed request");
-}
-
-/* @letter is a type whose value is an integer of some width. */
-static int append_integer(const struct helper *h, sd_bus_message *m, char letter,
-			  const char *digits, struct error *err)
-{
-	union {
-		uint8_t y;
-		int16_t n;
-		uint16_t q;
-		int32_t i;
-		uint32_t u;
-		int64_t x;
-		uint64_t t;
-		int b;
-	} value = { 0 };
-	uint64_t number;
-	char *end;
-	int r;
-
-	errno = 0;
-	number = *digits == '-' ? (uint64_t)strtoll(digits, &end, 10)
-				: strtoull(digits, &end, 10);
-	if (*digits == '\0' || *end != '\0' || errno != 0)
-		return malformed(err);
-	switch (letter) {
-	case 'b':
-		value.b = number != 0;
-		break;
-	case 'y':
-		value.y = (uint8_t)number;
-		break;
-	case 'n':
-	case 'q':
-		value.q = (uint16_t)number;
-		break;
-	case 'i':
-	case 'u':
-		value.u = (uint32_t)number;
-		break;
-	default:
-		value.t = number;
-	}
-	r = h->f.sd_bus_message_append_basic(m, letter, &value);
-	return r < 0 ? error_errno(err, -r, "compose the message") : 0;
-}
-
-static int append_basic(const struct helper *h, sd_bus_message *m, const char *word,
-			struct error *err)
-{
-	double number;
-	char *end;
-	int r;
-
-	if (strchr("bynqiuxt", *word))
-		return append_integer(h, m, *word, word + 1, err);
-	if (strchr("sog", *word)) {
-		r = h->f.sd_bus_message_append_basic(m, *word, word + 1);
-	} else if (*word == 'd') {
-		number = strtod(word + 1, &end);
-		if (*end != '\0')
-			return malformed(err);
-		r = h->f.sd_bus_message_append_basic(m, 'd', &number);
-	} else {
-		return malformed(err);
-	}
-	return r < 0 ? error_errno(err, -r, "\"%.100s\"", word + 1) : 0;
-}
-
-/* The type that sd-bus has for a container's first letter. */
-static char container_type(char letter)
-{
-	return letter == '('   ? SD_BUS_TYPE_STRUCT
-	       : letter == '{' ? SD_BUS_TYPE_DICT_ENTRY
-			       : letter;
-}
-
-/* The words of one value, up to the empty one. sd-bus itself checks that they fit the signature. */
-static int append_value(const struct helper *h, sd_bus_message *m, struct packet_words *words,
-			struct error *err)
-{
-	static const char opening[] = "a({v", closing[] = "])}>";
-	char open[NESTED_MAX];
-	unsigned depth = 0;
-	const char *word, *mark;
-	int r;
-
-	while ((word = packet_next(words)) && *word) {
-		mark = strchr(opening, *word);
-		if (mark) {
-			if (depth == NESTED_MAX)
-				return malformed(err);
-			open[depth++] = closing[mark - opening];
-			r = h->f.sd_bus_message_open_container(m, container_type(*word),
-							       word + 1);
-		} else if (strchr(closing, *word)) {
-			if (depth == 0 || open[--depth] != *word)
-				return malformed(err);
-			r = h->f.sd_bus_message_close_container(m);
-		} else {
-			r = append_basic(h, m, word, err);
-			if (r < 0)
-				return r;
-		}
-		if (r < 0)
-			return error_errno(err, -r, "compose the message");
-	}
-	return word && depth == 0 ? 0 : malformed(err);
-}
-
-static int append_property(const struct helper *h, sd_bus_message *m, const char *name,
-			   struct packet_words *words, struct error *err)
-{
-	const char *signature = packet_next(words);
-	int r;
-
-	if (!signature)
-		return malformed(err);
-	r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_STRUCT, "sv");
-	if (r >= 0)
-		r = h->f.sd_bus_message_append_basic(m, 's', name);
-	if (r >= 0)
-		r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_VARIANT, signature);
-	if (r < 0)
-		return error_errno(err, -r, "compose the message");
-	r = append_value(h, m, words, err);
-	if (r < 0)
-		return error_at(err, "property %s", name);
-	r = h->f.sd_bus_message_close_container(m);
-	if (r >= 0)
-		r = h->f.sd_bus_message_close_container(m);
-	return r < 0 ? error_errno(err, -r, "property %s", name) : 0;
-}
-
-static int append_properties(const struct helper *h, sd_bus_message *m, struct request *request,
-			     struct error *err)
-{
-	struct packet_words words = request->properties;
-	const char *name, *word;
-	int r;
-
-	r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "(sv)");
-	while (r >= 0 && (name = packet_next(&words))) {
-		if (*name != '+' && *name != '?')
-			return malformed(err);
-		if (*name == '?') {
-			request->has_optional = true;
-			if (request->without_optional) {
-				while ((word = packet_next(&words)) && *word)
-					;
-				continue;
-			}
-		}
-		r = append_property(h, m, name + 1, &words, err);
-		if (r < 0)
-			return r;
-	}
-	if (r >= 0)
-		r = h->f.sd_bus_message_close_container(m);
-	return r < 0 ? error_errno(err, -r, "compose the message") : 0;
-}
-
-static int new_call(const struct helper *h, const char *method, sd_bus_message **ret_message,
-		    struct error *err)
-{
-	/* without a bus daemon there are no names, and the destination is ignored */
-	int r = h->f.sd_bus_message_new_method_call(h->bus, ret_message, MANAGER, MANAGER_PATH,
-						    MANAGER_INTERFACE, method);
-
-	return r < 0 ? error_errno(err, -r, "compose the message") : 0;
-}
-
-/* A method that takes nothing but strings. */
-struct call {
-	const char *method;
-	const char *strings[2]; /* up to a NULL */
-};
-
-static int call_strings(const struct helper *h, const struct call *call, sd_bus_error *error,
-			sd_bus_message **ret_reply, struct error *err)
-{
-	sd_bus_message *m = NULL;
-	size_t i;
-	int r = new_call(h, call->method, &m, err);
-
-	if (r < 0)
-		return r;
-	for (i = 0; i < ELEMENTS_OF(call->strings) && call->strings[i] && r >= 0; i++)
-		r = h->f.sd_bus_message_append_basic(m, 's', call->strings[i]);
-	if (r >= 0)
-		r = h->f.sd_bus_call(h->bus, m, (uint64_t)PATIENCE_MS * 1000, error, ret_reply);
-	if (r < 0)
-		error_set(err, -r, "%s: %s", call->method,
-			  error->message ? error->message : error_errno_text(-r));
-	h->f.sd_bus_message_unref(m);
-	return r < 0 ? r : 0;
 }
 
 /* ---- jobs ---- */
@@ -290,7 +67,7 @@ static int listen_for_jobs(struct helper *h, struct error *err)
 	if (h->direct)
 		return 0;
 	/* who comes by the bus has to say that it wants signals; nobody waits for the answer */
-	r = new_call(h, "Subscribe", &m, err);
+	r = manager_new_call(h, "Subscribe", &m, err);
 	if (r < 0)
 		return r;
 	r = h->f.sd_bus_message_set_expect_reply(m, 0);
@@ -366,9 +143,9 @@ static void reset_failed(const struct helper *h, const char *unit)
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	struct error ignored = ERROR_INIT;
 
-	const struct call call = { "ResetFailedUnit", { unit } };
+	const struct manager_call call = { "ResetFailedUnit", { unit } };
 
-	if (call_strings(h, &call, &error, NULL, &ignored) < 0)
+	if (manager_call_strings(h, &call, &error, NULL, &ignored) < 0)
 		error_ignore(&ignored, "there is no such unit any more");
 	h->f.sd_bus_error_free(&error);
 }
@@ -377,7 +154,7 @@ static int call_start(struct helper *h, struct request *request, sd_bus_error *e
 		      struct error *err)
 {
 	sd_bus_message *m = NULL, *reply = NULL;
-	int r = new_call(h, "StartTransientUnit", &m, err);
+	int r = manager_new_call(h, "StartTransientUnit", &m, err);
 
 	if (r < 0)
 		return r;
@@ -387,7 +164,7 @@ static int call_start(struct helper *h, struct request *request, sd_bus_error *e
 	if (r < 0)
 		r = error_errno(err, -r, "compose the message");
 	else
-		r = append_properties(h, m, request, err);
+		r = manager_append_properties(h, m, request, err);
 	if (r >= 0) {
 		r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "(sa(sv))");
 		if (r >= 0)
@@ -465,8 +242,8 @@ static int settle(const struct helper *h, struct error *err)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *reply = NULL;
-	const struct call call = { "GetDefaultTarget", { NULL } };
-	int r = call_strings(h, &call, &error, &reply, err);
+	const struct manager_call call = { "GetDefaultTarget", { NULL } };
+	int r = manager_call_strings(h, &call, &error, &reply, err);
 
 	h->f.sd_bus_message_unref(reply);
 	h->f.sd_bus_error_free(&error);
@@ -478,7 +255,7 @@ static int call_set(struct helper *h, struct request *request, sd_bus_error *err
 {
 	sd_bus_message *m = NULL;
 	const int runtime = 1;
-	int r = new_call(h, "SetUnitProperties", &m, err);
+	int r = manager_new_call(h, "SetUnitProperties", &m, err);
 
 	if (r < 0)
 		return r;
@@ -488,7 +265,7 @@ static int call_set(struct helper *h, struct request *request, sd_bus_error *err
 	if (r < 0)
 		r = error_errno(err, -r, "compose the message");
 	else
-		r = append_properties(h, m, request, err);
+		r = manager_append_properties(h, m, request, err);
 	if (r >= 0) {
 		r = h->f.sd_bus_call(h->bus, m, (uint64_t)PATIENCE_MS * 1000, error, NULL);
 		if (r < 0)
@@ -527,9 +304,9 @@ static int move(const struct helper *h, const char *unit, struct packet_words *w
 	int r;
 
 	if (!below || !number)
-		return malformed(err);
+		return manager_malformed(err);
 	pid = (uint32_t)strtoul(number, NULL, 10);
-	r = new_call(h, "AttachProcessesToUnit", &m, err);
+	r = manager_new_call(h, "AttachProcessesToUnit", &m, err);
 	if (r < 0)
 		return r;
 	r = h->f.sd_bus_message_append_basic(m, 's', unit);
@@ -553,7 +330,7 @@ static int move(const struct helper *h, const char *unit, struct packet_words *w
 
 static int stop(struct helper *h, const char *unit, struct error *err)
 {
-	const struct call call = { "StopUnit", { unit, "replace" } };
+	const struct manager_call call = { "StopUnit", { unit, "replace" } };
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *reply = NULL;
 	bool gone;
@@ -562,7 +339,7 @@ static int stop(struct helper *h, const char *unit, struct error *err)
 	r = listen_for_jobs(h, err);
 	if (r < 0)
 		return r;
-	r = call_strings(h, &call, &error, &reply, err);
+	r = manager_call_strings(h, &call, &error, &reply, err);
 	gone = h->f.sd_bus_error_has_name(&error, MANAGER ".NoSuchUnit");
 	h->f.sd_bus_error_free(&error);
 	if (r >= 0)
@@ -585,12 +362,12 @@ static int serve(struct helper *h, const char *data, size_t length, struct error
 	const char *verb;
 
 	if (!packet_open(&words, data, length))
-		return malformed(err);
+		return manager_malformed(err);
 	verb = packet_next(&words);
 	request.unit = packet_next(&words);
 	request.properties = words;
 	if (!request.unit)
-		return malformed(err);
+		return manager_malformed(err);
 	if (strcmp(verb, "start") == 0)
 		return start(h, &request, err);
 	if (strcmp(verb, "set") == 0)
@@ -599,7 +376,7 @@ static int serve(struct helper *h, const char *data, size_t length, struct error
 		return move(h, request.unit, &request.properties, err);
 	if (strcmp(verb, "stop") == 0 && !packet_next(&words))
 		return stop(h, request.unit, err);
-	return malformed(err);
+	return manager_malformed(err);
 }
 
 static int answer(const struct error *err)
