@@ -5,7 +5,7 @@ Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUIL
 build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, each, or a list of switches), TARE_SCALE (of
 what is repeated often one in so many is done, default 1), TARE_PATIENCE (a factor of all time limits, default 1),
 TARE_UNPRIVILEGED (set when a user runs the tests; "part": those alone that are made
-for users).
+for users; "plain" and "namespaces": the two runs of tests/run --user).
 """
 import os
 import shutil
@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(config, items):
         for name in sorted(kept):
             print(f"{name:20} {' '.join(sorted(kept[name]))}")
         items[:] = []
-    kernel_rules.mark(items)
+    kernel_rules.mark(config, items)
     if os.environ.get("TARE_UNPRIVILEGED") == "part" and os.geteuid() != 0:
         # the second run in the machine (tests/vm/inside): the others have run as root already
         wanted = {"unprivileged_runtime", "caller_runtime"}
@@ -247,7 +247,8 @@ def view(request, host):
     """Each view of the machine's cgroups: as it is, and with nothing but cgroup2."""
     if request.param not in host.views:
         pytest.skip("this machine's cgroups are pure cgroup2 already (the case host)"
-                    if os.geteuid() == 0 else "needs root")
+                    if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else
+                    "as a user: other cgroups are mounted by who has CAP_SYS_ADMIN over the mount namespace (mount(2))")
     return host.views[request.param]
 
 

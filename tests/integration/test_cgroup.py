@@ -158,7 +158,6 @@ def test_capabilities_that_cannot_be_given_are_warned_about(runtime):
 
 
 @promise("contract:14")
-@pytest.mark.skipif(os.geteuid() != 0, reason="the caller may have a cgroup of their own")
 def test_limits_without_delegation_say_how_to_get_it(unprivileged_runtime):
     """Without limits the container runs in the caller's cgroup; with them that is an error, and what helps is said."""
     container = unprivileged_runtime.container(config=unprivileged(default_config(["/bin/true"])))
@@ -198,7 +197,6 @@ VERBS = {  # what ends, signals or counts all that is in a container's cgroup
 
 
 @promise("class:path-parser")
-@pytest.mark.skipif(os.geteuid() != 0, reason="the root of a user's view is a cgroup like any other")
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_root_of_the_hierarchy_is_no_containers(runtime, verb):
     """Whatever a record says: everything on the machine is below it. In a view in which the hierarchy can't be

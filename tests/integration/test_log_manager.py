@@ -9,7 +9,8 @@ import pytest
 from tare import promise
 
 VIEW = """
-mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev && mknod /dev/null c 1 3 || exit 99
+mount -t tmpfs tmpfs /run && touch /run/null && mount --bind /dev/null /run/null &&
+mount -t tmpfs tmpfs /dev && touch /dev/null && mount --bind /run/null /dev/null || exit 99
 mkdir -p /run/systemd/journal
 [ -z "$0" ] || ln -s "$0" /run/systemd/journal/socket
 [ -z "$0" ] || ln -s "$0" /dev/log
@@ -19,8 +20,6 @@ exec "$@"
 
 def call(runtime, address, *words):
     """A call with somebody at both sockets, or nobody."""
-    if subprocess.run(["id", "-u"], capture_output=True, text=True, check=True).stdout != "0\n":
-        pytest.skip("needs root")
     return subprocess.run(
         ["unshare", "-m", "--propagation", "private", "sh", "-c", VIEW, address, runtime.path,
          "--root", runtime.state_root, *words],

@@ -1,13 +1,9 @@
 """The file of a mount namespace, as a source and somewhere below one (snapd mounts such in /run/snapd/ns): the kernel
 lets no mount namespace into a newer one. All on one processor, since from Linux 6.18 on it is by processor that
 the ages of namespaces are told apart."""
-import os
-
 import pytest
 
 import tare
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a namespace's file")
 
 
 @pytest.fixture

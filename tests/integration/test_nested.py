@@ -17,8 +17,6 @@ ALL = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_MKNOD", "
 def test_an_identity_map_is_not_the_initial_namespace(runtime):
     """All ids are mapped to themselves, and still mknod(2), device filters and the host's cgroups are refused: what is
     done there is what a user namespace needs."""
-    if os.geteuid() != 0:
-        pytest.skip("a user: only root may map all ids to themselves (user_namespaces(7))")
     container = runtime.container(["/bin/sh", "-c", "cat /proc/self/uid_map; stat -c '%t %T' /dev/null; echo x > /dev/null"])
     container.config["linux"]["resources"] = {}
     identity = "0 0 4294967295"

@@ -49,7 +49,6 @@ def test_nowhere_for_the_state(container):
         assert done.returncode == 1 and told in done.stderr, done
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to take the directories from the user")
 def test_directories_of_others(container):
     closed = f"{container.bundle}/closed"
     os.mkdir(closed, 0o700)
@@ -69,7 +68,6 @@ def test_directories_of_others(container):
     assert "no search permission on the root file system" in refusal(container)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount something noexec")
 def test_noexec(container):
     container.runtime.wrapper = ["unshare", "-m", "--propagation", "private", "sh", "-c",
                                  f'mount --bind {container.rootfs} {container.rootfs} && mount -o remount,bind,noexec '
@@ -107,13 +105,12 @@ def test_what_a_user_namespace_may_not(container, what, told):
     elif what == "ext4":
         config["mounts"].append({"destination": "/mnt", "type": "ext4", "source": "/dev/nonesuch"})
     else:
-        if not os.path.exists("/proc/1/ns/uts"):
+        if not os.path.exists("/proc/1"):
             pytest.skip("no process 1 to be seen here")
         next(x for x in config["linux"]["namespaces"] if x["type"] == "uts")["path"] = "/proc/1/ns/uts"
     assert told in refusal(container)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make the user namespace that forbids others")
 def test_no_user_namespaces(container):
     runtime = container.runtime
     runtime.user = None

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tare import eventually, linux_version, promise, unprivileged
+from tare import IN_NAMESPACES, eventually, linux_version, promise, unprivileged
 
 pytestmark = pytest.mark.without("pidfs_id")
 
@@ -129,13 +129,16 @@ def test_what_nobody_has_seen(runtime):
 
 
 def test_a_container_that_is_deleted_meanwhile(runtime):
+    user = os.geteuid() != 0 or IN_NAMESPACES
     for _ in range(10):
         container = runtime.container(["/bin/sleep", "1000"])
         container.create()
         processes = [waiting(container) for _ in range(3)]
         container.delete("--force")
         for process in processes:
-            assert answer(process) == (0, "137\n")
+            rc, said = answer(process)
+            # of what was not dumpable only CAP_SYS_PTRACE over the host lets one see how it ended (ptrace(2))
+            assert rc == 0 and (said == "137\n" or user and said == "unknown\n"), said
     result = runtime.call("wait", container.id)
     assert result.rc == 1 and "container does not exist" in result.err
 

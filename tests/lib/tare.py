@@ -42,6 +42,10 @@ PATIENCE = int(os.environ.get("TARE_PATIENCE") or 1)
 # `tests/run --promises` lists them.
 promise = pytest.mark.promise
 
+# Whoever runs the tests is root, but of a user namespace that an unprivileged user has made (tests/lib/as-user
+# --namespaces).
+IN_NAMESPACES = os.environ.get("TARE_UNPRIVILEGED") == "namespaces"
+
 Result = collections.namedtuple("Result", "rc out err")
 
 
@@ -139,14 +143,20 @@ def subordinate_range(kind):
     return 0, 0
 
 
+def without_device_filter(config):
+    """Takes out the usual rule that forbids all devices, which a user's containers can't have."""
+    resources = config["linux"].get("resources", {})
+    if resources.get("devices") == [{"allow": False, "access": "rwm"}]:
+        del resources["devices"]
+    return resources
+
+
 def for_caller(config):
     """Makes a configuration one that the caller, a user, may run, changing as little as can be: the own id is the
     container's root, the others are the user's range, and there is no device filter. One that has a user
     namespace already keeps its ids."""
     linux = config["linux"]
-    resources = linux.get("resources", {})
-    if resources.get("devices") == [{"allow": False, "access": "rwm"}]:
-        del resources["devices"]
+    resources = without_device_filter(config)
     if any(namespace["type"] == "user" for namespace in linux["namespaces"]):
         return config
     ids = {"uid": os.geteuid(), "gid": os.getegid()}
@@ -317,6 +327,8 @@ class Runtime:
             config["linux"]["resources"] = {}
         elif self.for_user:
             for_caller(config)
+        elif IN_NAMESPACES:
+            without_device_filter(config)
         container = Container(self, name or self.host.name(), bundle, config)
         self.containers.append(container)
         return container

@@ -11,11 +11,14 @@ Later, with their verbs:
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 
 import pytest
 
+import host as host_module
 import stepper
+import tare
 
 
 @pytest.fixture
@@ -45,3 +48,24 @@ def binary(runtime):
     yield runtime.path
     assert before == (digest(runtime.path), os.stat(runtime.path).st_ino,
                       os.stat(runtime.path).st_mtime_ns)
+
+
+@pytest.fixture
+def make_node(runtime):
+    """make_node(path, source): a character device like the host's @source. Where mknod(2) is refused, in a user
+    namespace, the host's is mounted there."""
+    mounted = []
+
+    def make(path, source):
+        number = os.stat(source).st_rdev
+        if not tare.IN_NAMESPACES:
+            os.mknod(path, 0o666 | stat.S_IFCHR, number)
+            return
+        with open(path, "x", encoding="ascii"):
+            pass
+        host_module.mount(source, path, None, host_module.MS_BIND)
+        mounted.append(path)
+
+    yield make
+    for path in mounted:
+        host_module.umount(path)

@@ -2,7 +2,6 @@
 put in its place."""
 import os
 import shutil
-import stat
 import subprocess
 
 import pytest
@@ -92,13 +91,13 @@ def masked_container(runtime, dev):
     return container
 
 
-def make_null(path, kind, canary):
+def put_null(path, kind, canary, make_node):
     if kind == "link":
         os.symlink(f"{canary.directory}/file", path)
     elif kind == "link to zero":
         os.symlink("zero", path)
     elif kind == "zero":
-        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+        make_node(path, "/dev/zero")
     elif kind == "fifo":
         os.mkfifo(path)
     elif kind == "file":
@@ -111,11 +110,11 @@ def make_null(path, kind, canary):
 @promise("CVE-2025-31133")
 @pytest.mark.parametrize("kind", ["missing", "link", "link to zero", "zero", "fifo", "file",
                                   "directory"])
-def test_masks_where_null_is_replaced(runtime, canary, kind):
+def test_masks_where_null_is_replaced(runtime, canary, make_node, kind):
     dev = f"{runtime.directory}/dev"
     os.mkdir(dev)
-    os.mknod(f"{dev}/zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
-    make_null(f"{dev}/null", kind, canary)
+    make_node(f"{dev}/zero", "/dev/zero")
+    put_null(f"{dev}/null", kind, canary, make_node)
     container = masked_container(runtime, dev)
     result = container.run()
     if result.rc == 0:
@@ -128,12 +127,12 @@ def test_masks_where_null_is_replaced(runtime, canary, kind):
 
 @promise("CVE-2025-31133")
 @pytest.mark.parametrize("kind", ["link", "zero", "fifo", "file"])
-def test_masks_where_the_image_has_a_null(runtime, canary, kind):
+def test_masks_where_the_image_has_a_null(runtime, canary, make_node, kind):
     """/dev/null of the image itself, with no mount on /dev."""
     container = masked_container(runtime, "/nowhere")
     without(container, "/dev")
     container.config["root"]["readonly"] = False
-    make_null(f"{container.rootfs}/dev/null", kind, canary)
+    put_null(f"{container.rootfs}/dev/null", kind, canary, make_node)
     result = container.run()
     if result.rc == 0:
         assert result.out == "character special file 1:3\n" * 2
@@ -175,16 +174,16 @@ def test_console_is_a_link(runtime, canary, mounted, what):
 
 @promise("CVE-2025-52565")
 @pytest.mark.parametrize("what", ["links", "fake ptmx", "ptmx link"])
-def test_pts_is_a_volume(runtime, canary, what):
+def test_pts_is_a_volume(runtime, canary, make_node, what):
     """A bind mount on /dev/pts with links to a file of the host where the peers of a pty would be."""
     pts = f"{runtime.directory}/pts"
     os.mkdir(pts)
     if what == "fake ptmx":
-        os.mknod(f"{pts}/ptmx", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        make_node(f"{pts}/ptmx", "/dev/null")
     elif what == "ptmx link":
         os.symlink("/dev/tty", f"{pts}/ptmx")
     else:
-        os.mknod(f"{pts}/ptmx", 0o666 | stat.S_IFCHR, os.makedev(5, 2))
+        make_node(f"{pts}/ptmx", "/dev/ptmx")
     for number in range(10):
         os.symlink(f"{canary.directory}/file", f"{pts}/{number}")
     container = runtime.container(["/bin/stat", "-L", "-c", "%F %t", "/dev/console"])
