@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,23 @@ struct session {
 	int socket, pidfd;
 	const struct criu_observer *observer;
 	struct error refusal; /* the observer's */
+	struct sigaction pipe; /* what SIGPIPE did before */
 };
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+/* That the observer writes to somebody who is gone is an error of that call, after which all is undone; by the signal
+ * this process would end in the midst of it. A function is not inherited by what is executed, as SIG_IGN is: CRIU's
+ * processes, and those that it restores, have what they had. */
+static void survive_pipes(struct session *session)
+{
+	const struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+
+	sigaction(SIGPIPE, &action, &session->pipe);
+}
 
 static void close_session(struct session *session)
 {
@@ -97,6 +114,7 @@ static void close_session(struct session *session)
 	if (session->pidfd >= 0 && process_wait(session->pidfd, &status) < 0)
 		trace_debug("tare-criu was reaped by someone else");
 	cleanup_fd(&session->pidfd);
+	sigaction(SIGPIPE, &session->pipe, NULL);
 }
 
 /* Returns the length, 0 at the end. @ret_fd: what came along, or -1. */
@@ -214,6 +232,7 @@ int criu_perform(struct criu_request *request, const struct criu_observer *obser
 	};
 	int r;
 
+	survive_pipes(&session);
 	if (request->packet.error != 0)
 		return error_errno(err, -request->packet.error, "compose a request for CRIU");
 	r = find_criu(err);

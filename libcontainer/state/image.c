@@ -12,8 +12,15 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/trace.h"
 
 #define DESCRIPTORS_FILE "descriptors.json"
+
+static void remove_file(int directory, const char *name)
+{
+	if (unlinkat(directory, name, 0) < 0)
+		trace_debug("%s: %s", name, error_errno_text(errno));
+}
 
 static int write_file(int directory, const char *name, struct json_writer *writer,
 		      struct error *err)
@@ -30,7 +37,10 @@ static int write_file(int directory, const char *name, struct json_writer *write
 		    0600);
 	if (fd < 0)
 		return error_errno(err, errno, "write %s into the image directory", name);
-	return fd_write_all(fd, text, length, name, err);
+	r = fd_write_all(fd, text, length, name, err);
+	if (r < 0)
+		remove_file(directory, name);
+	return r;
 }
 
 static void write_texts(const char *const texts[IMAGE_STREAMS], struct json_writer *writer)
@@ -72,7 +82,16 @@ int image_write(int directory, const struct image *image, struct error *err)
 	if (r < 0)
 		return r;
 	write_texts(image->descriptors, descriptors);
-	return write_file(directory, DESCRIPTORS_FILE, descriptors, err);
+	r = write_file(directory, DESCRIPTORS_FILE, descriptors, err);
+	if (r < 0)
+		remove_file(directory, IMAGE_FILE);
+	return r;
+}
+
+void image_remove(int directory)
+{
+	remove_file(directory, IMAGE_FILE);
+	remove_file(directory, DESCRIPTORS_FILE);
 }
 
 static int read_mounts(const struct json_value *list, struct arena *arena, struct image *image,

@@ -18,8 +18,11 @@ struct image {
 	const char *descriptors[IMAGE_STREAMS];
 };
 
-/* Writes both files into the directory. */
+/* Writes both files into the directory, or leaves neither. */
 int image_write(int directory, const struct image *image, struct error *err) _must_check_;
+
+/* Takes away what image_write() has written. */
+void image_remove(int directory);
 
 /* Reads the first of them. ENOENT: there is no checkpoint of tare's in the directory. */
 int image_read(int directory, struct arena *arena, struct image *ret_image,

@@ -42,19 +42,30 @@ static void end(struct saving *s)
 	state_dir_close(&s->dir);
 }
 
+/* A paused container is saved as well, which callers pause themselves before they save it: CRIU leaves its cgroup
+ * frozen as it was. But it must have been started. */
+static enum state_status started_status(const struct saving *s)
+{
+	return s->container.status == STATE_PAUSED
+		       ? state_status_now(&s->dir, s->container.record, s->call.context->proc)
+		       : s->container.status;
+}
+
 static int look(struct saving *s, struct error *err)
 {
 	struct verb_context *context = s->call.context;
+	enum state_status status;
 	const char *id = s->call.options->id;
 	int r;
 
 	r = observe_locked(context, id, &s->dir, &s->container, err);
 	if (r < 0)
 		return r;
-	if (s->container.status != STATE_RUNNING)
-		return error_set(err, s->container.status == STATE_STOPPED ? ESRCH : EBUSY,
+	status = started_status(s);
+	if (status != STATE_RUNNING)
+		return error_set(err, status == STATE_STOPPED ? ESRCH : EBUSY,
 				 "Container cannot be checkpointed in %s state",
-				 state_status_name(s->container.status));
+				 state_status_name(status));
 	if (s->container.record->no_checkpoint)
 		return error_set(err, ENOTSUP, "the container cannot be checkpointed: %s",
 				 s->container.record->no_checkpoint);
@@ -256,12 +267,24 @@ static int compose(struct saving *s, struct error *err)
 	return r;
 }
 
+/* CRIU is told of the init by its number alone, which may be another's once the init has ended. When CRIU holds the
+ * processes ("network-lock", "post-dump") and the init has not ended, they are the container's. */
+static int still_lives(const struct saving *s, struct error *err)
+{
+	if (process_wait_end(s->pidfd, 0) < 0)
+		return 0;
+	return error_set(err, ESRCH, "the container ended while it was checkpointed");
+}
+
 static int notified(void *data, const char *action, pid_t pid, int fd, struct error *err)
 {
 	const struct saving *s = data;
 
 	(void)pid;
 	(void)fd;
+	if (strcmp(action, "pre-dump") == 0 || strcmp(action, "network-lock") == 0 ||
+	    strcmp(action, "post-dump") == 0)
+		return still_lives(s, err);
 	return strcmp(action, "status-ready") == 0 ? criu_tell_ready(&s->call, err) : 0;
 }
 
@@ -287,10 +310,12 @@ static int save(struct saving *s, struct error *err)
 	r = o->pre_dump ? 0 : image_write(s->call.images, &s->image, err);
 	if (r < 0)
 		return r;
-	r = criu_perform(&s->call.request, &observer, err);
+	r = still_lives(s, err);
+	if (r >= 0)
+		r = criu_perform(&s->call.request, &observer, err);
 	if (r < 0) {
-		if (unlinkat(s->call.images, IMAGE_FILE, 0) < 0)
-			trace_debug(IMAGE_FILE ": %s", error_errno_text(errno));
+		if (!o->pre_dump)
+			image_remove(s->call.images);
 		error_at(err, "checkpoint by CRIU");
 		return criu_explain(s->call.work, s->call.work_path, LOG,
 				    s->call.context->arena, err);

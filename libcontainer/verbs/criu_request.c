@@ -386,7 +386,8 @@ int criu_add_mounts(struct criu_call *call, const char *mount_point, const char 
 			      ret_below, err);
 	if (r < 0)
 		return r;
-	criu_add(&call->request, "yard=%s:%s", mount_point, hierarchy);
+	criu_add(&call->request, "hierarchy=%s", hierarchy);
+	criu_add(&call->request, "yard=%s", mount_point);
 	criu_add(&call->request, "cgroup-yard=%s", mount_point);
 	return 0;
 }

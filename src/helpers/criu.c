@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ static struct helper {
 	struct functions f;
 	void *library, *options;
 	bool refused; /* tare has said no to a notification */
+	const char *hierarchy; /* for the yard */
 } helper;
 
 static int look_up(const char *name, void *ret_function, struct error *err)
@@ -250,23 +252,22 @@ static int leave_mounts(struct error *err)
 	return 0;
 }
 
-/* "yard=DIRECTORY:HIERARCHY": a directory in which CRIU finds the cgroup2 hierarchy, else it mounts one of its own,
- * which changes the options of the host's. */
-static int make_yard(char *value, struct error *err)
+/* "hierarchy=MOUNT-POINT", then "yard=DIRECTORY": a directory in which CRIU finds the cgroup2 hierarchy, else it mounts
+ * one of its own, which changes the options of the host's. */
+static int make_yard(const char *value, struct error *err)
 {
-	char *hierarchy = strchr(value, ':'), path[4096];
+	char path[4096];
 
-	if (!hierarchy)
+	if (!helper.hierarchy)
 		return bad_value("yard", err);
-	*hierarchy++ = '\0';
 	if (mount("tmpfs", value, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  "mode=0700,size=64k") < 0)
 		return error_errno(err, errno, "mount a tmpfs on %s for CRIU", value);
 	snprintf(path, sizeof path, "%s/unified", value);
 	if (mkdir(path, 0700) < 0)
 		return error_errno(err, errno, "mkdir %s", path);
-	if (mount(hierarchy, path, NULL, MS_BIND, NULL) < 0)
-		return error_errno(err, errno, "bind %s for CRIU", hierarchy);
+	if (mount(helper.hierarchy, path, NULL, MS_BIND, NULL) < 0)
+		return error_errno(err, errno, "bind %s for CRIU", helper.hierarchy);
 	return 0;
 }
 
@@ -274,6 +275,10 @@ static int take_option(char *word, struct error *err)
 {
 	if (strcmp(word, "private-mounts") == 0)
 		return leave_mounts(err);
+	if (strncmp(word, "hierarchy=", 10) == 0) {
+		helper.hierarchy = word + 10;
+		return 0;
+	}
 	if (strncmp(word, "yard=", 5) == 0)
 		return make_yard(word + 5, err);
 	return set_option(word, err);
@@ -377,6 +382,11 @@ static int perform(const char *verb, struct packet_words *words, struct error *e
 	return r < 0 || helper.refused ? explain(r, err) : r;
 }
 
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
 int main(int argc, char **argv)
 {
 	static char data[PACKET_MAX + 1];
@@ -392,6 +402,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tare-criu: a part of tare, not to be called by hand\n");
 		return 1;
 	}
+	/* libcriu writes to a criu that may be gone; criu itself gets the default again, which SIG_IGN would take it */
+	signal(SIGPIPE, nothing);
 	n = recv(SOCKET, data, sizeof data, 0);
 	if (n <= 0)
 		return 0;

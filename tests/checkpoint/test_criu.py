@@ -138,6 +138,22 @@ def test_it_runs_on(runtime, option):
     saved.end()
 
 
+def test_paused(runtime):
+    """It is saved as it stands, is paused afterwards or ended, and goes on where it stood."""
+    saved = Saved(runtime).start()
+    saved.wait_for(2)
+    runtime.ok("pause", saved.container.id)
+    saved.checkpoint("--leave-running")
+    assert saved.container.status() == "paused"
+    at = saved.count()
+    saved.checkpoint()
+    assert saved.container.status() == "stopped" and saved.count() == at
+    saved.container.delete()
+    saved.restore()
+    saved.wait_for(at)
+    saved.end()
+
+
 def test_parent(runtime):
     saved = Saved(runtime).start()
     saved.run("checkpoint", "--pre-dump", "--image-path", f"{saved.base}/parent")

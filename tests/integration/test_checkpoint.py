@@ -194,11 +194,68 @@ def test_states(runtime, fake):
 
 
 def test_paused(runtime, fake):
+    """Callers pause a container before they save it; it is paused afterwards, or ended."""
     container = running(runtime)
     runtime.ok("pause", container.id)
+    assert checkpoint(container, fake, "--leave-running") == (0, "", "")
+    assert container.status() == "paused"
+    assert checkpoint(container, fake) == (0, "", "")
+    assert container.status() == "stopped"
+    container.delete()
+
+
+def test_paused_before_it_started(runtime, fake):
+    container = runtime.container(LOOP).create()
+    runtime.ok("pause", container.id)
     result = checkpoint(container, fake)
-    assert result.rc == 1 and "Container cannot be checkpointed in paused state" in result.err
+    assert result.rc == 1 and "Container cannot be checkpointed in created state" in result.err
     container.delete("--force")
+
+
+def test_ended_meanwhile(runtime, fake):
+    """CRIU knows the init by its number, which may be another's by then."""
+    container = running(runtime)
+    fake.play("end")
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "the container ended while it was checkpointed" in result.err
+    assert "dumped" not in fake.calls()
+    assert not os.path.exists(f"{container.bundle}/images/tare-checkpoint.json")
+    container.delete()
+
+
+def test_nobody_reads_the_status(runtime, fake):
+    """Then it fails, and leaves nothing."""
+    container = running(runtime)
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = checkpoint(container, fake, "--status-fd", writing, pass_fds=[writing])
+    os.close(writing)
+    assert result.rc == 1 and "--status-fd: broken pipe" in result.err
+    assert container.status() == "running" and "dumped" not in fake.calls()
+    assert not os.path.exists(f"{container.bundle}/images/tare-checkpoint.json")
+    assert not os.path.exists(f"{runtime.state_root}/{container.id}/criu")
+    container.delete("--force")
+
+
+def test_failed_pre_dump_keeps_an_earlier_checkpoint(runtime, fake):
+    container = running(runtime)
+    assert checkpoint(container, fake, "--leave-running") == (0, "", "")
+    fake.play("fail")
+    assert checkpoint(container, fake, "--pre-dump").rc == 1
+    names = os.listdir(f"{container.bundle}/images")
+    assert {"tare-checkpoint.json", "descriptors.json"} <= set(names)
+    container.delete("--force")
+
+
+def test_state_root_with_a_colon(runtime, fake):
+    """The directory of CRIU's cgroup yard is below it."""
+    root = f"{runtime.directory}/a:b"
+    container = runtime.container(LOOP)
+    container.write()
+    runtime.ok("run", "--detach", "--bundle", container.bundle, container.id, globals_=["--root", root])
+    result = checkpoint(container, fake, globals_=["--root", root])
+    runtime.ok("delete", "--force", container.id, globals_=["--root", root])
+    assert result == (0, "", "")
 
 
 def test_what_cannot_be_saved(runtime, fake):
@@ -242,7 +299,7 @@ def test_failed_checkpoint(runtime, fake):
     assert f"({container.bundle}/images/dump.log: Error (criu/one.c:1): the first; " \
            "Error (criu/two.c:2): the cause)" in result.err
     assert container.status() == "running"
-    assert not os.path.exists(f"{container.bundle}/images/tare-checkpoint.json")
+    assert os.listdir(f"{container.bundle}/images") == ["dump.log"]
     assert not os.path.exists(f"{runtime.state_root}/{container.id}/criu")
     fake.play("die")
     result = checkpoint(container, fake)

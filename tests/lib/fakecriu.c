@@ -3,7 +3,8 @@
  * from the command line to libcriu, and what is done when CRIU fails, is tested where CRIU does not run.
  *
  * FAKE_CRIU names a directory: "calls" in it gets a line a call, "script" says how it goes: "fail" (with a log),
- * "die" (no answer), or the seconds that the restored process lives for, and its exit status. */
+ * "die" (no answer), "end" (the process has ended when it is to be dumped), or the seconds that the restored process
+ * lives for, and its exit status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -222,14 +223,24 @@ static int fail(struct options *o, const char *log)
 
 int criu_local_dump(struct options *o)
 {
+	char how[64];
 	int r;
 
 	note("dump");
 	r = fail(o, "dump.log");
-	if (r == 0 && notify(o, "pre-dump") == 0 && notify(o, "status-ready") == 0 &&
-	    !o->leave_running)
+	if (r < 0)
+		return r;
+	script(how);
+	if (strncmp(how, "end", 3) == 0) {
 		kill(o->pid, SIGKILL);
-	return r;
+		usleep(300000);
+	}
+	if (notify(o, "pre-dump") != 0 || notify(o, "status-ready") != 0)
+		return -EBADE;
+	note("dumped");
+	if (!o->leave_running)
+		kill(o->pid, SIGKILL);
+	return 0;
 }
 
 int criu_local_pre_dump(struct options *o)
