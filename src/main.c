@@ -38,7 +38,7 @@ static const struct verb verbs[] = {
 	{ "pause", "freeze the processes of a container", cmd_pause, false },
 	{ "plan", "show what create would do, without doing it", cmd_plan, false },
 	{ "ps", "show the processes of a container", cmd_ps, false },
-	{ "restore", "make a container from a checkpoint, by CRIU", cmd_restore, false },
+	{ "restore", "make a container from a checkpoint, by CRIU", cmd_restore, true },
 	{ "resume", "let a paused container go on", cmd_resume, false },
 	{ "run", "create and start a container", cmd_run, true },
 	{ "spec", "write a config.json to start from", cmd_spec, false },

@@ -1,4 +1,4 @@
-/* tare's part of a checkpoint: version, mounts [{destination, attributes}], network, pid, streams. What comes from
+/* tare's part of a checkpoint: version, mounts [{destination, attributes}], network, pid, noCgroups, streams. What comes from
  * where is not in it: config.json says that when the container is restored. The images are trusted as CRIU's are,
  * whose contents become processes; still each value is checked. */
 #include "state/image.h"
@@ -75,6 +75,7 @@ int image_write(int directory, const struct image *image, struct error *err)
 	json_array_end(writer);
 	json_key_bool(writer, "network", image->network);
 	json_key_bool(writer, "pid", image->pid);
+	json_key_bool(writer, "noCgroups", image->no_cgroups);
 	json_key(writer, "streams");
 	write_texts(image->streams, writer);
 	json_object_end(writer);
@@ -154,6 +155,7 @@ int image_parse(const char *text, size_t length, struct arena *arena, struct ima
 		return error_at(err, IMAGE_FILE);
 	image.network = read_flag(value, "network");
 	image.pid = read_flag(value, "pid");
+	image.no_cgroups = read_flag(value, "noCgroups");
 	streams = json_member(value, "streams");
 	if (!streams || streams->type != JSON_ARRAY || streams->count != IMAGE_STREAMS)
 		return error_set(err, EINVAL, IMAGE_FILE ": streams: expected three");

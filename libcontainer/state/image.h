@@ -12,6 +12,7 @@
 struct image {
 	struct external_mounts mounts;
 	bool network, pid; /* namespaces that were joined by path, and have to be given again */
+	bool no_cgroups; /* CRIU has saved nothing of cgroups, so it moves nobody into one */
 	/* Standard input, output and errors as CRIU calls them ("pipe:[123]"), if they were the host's; else NULL. */
 	const char *streams[IMAGE_STREAMS];
 	/* The same as links in /proc/PID/fd say it, for descriptors.json, which callers of other runtimes know. */

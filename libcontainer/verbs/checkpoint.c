@@ -250,6 +250,9 @@ static int compose(struct saving *s, struct error *err)
 	r = criu_add_mounts(&s->call, s->mount_point, record->cgroup, &below, err);
 	if (r < 0)
 		return r;
+	s->image.no_cgroups = criu_ignores_cgroups(&s->call, record->cgroup);
+	if (s->image.no_cgroups)
+		criu_add_ignored_cgroups(&s->call);
 	criu_add(request, "pid=%d", (int)s->container.pid);
 	criu_add(request, "root=%s", record->rootfs);
 	criu_add(request, "orphan-pts-master");

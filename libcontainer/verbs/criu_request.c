@@ -26,9 +26,11 @@
 #define CONFIG_MAX ((size_t)1024 * 1024)
 #define LOG_LEVEL 4 /* CRIU's debug level: what led to an error stands in front of it */
 
+#define IGNORE "ignore"
+
 /* enum criu_cg_mode of <criu/criu.h> */
 static const struct table_entry cgroup_modes[] = {
-	{ "ignore", 0 }, { "soft", 3 }, { "full", 4 }, { "strict", 5 }
+	{ IGNORE, 0 }, { "soft", 3 }, { "full", 4 }, { "strict", 5 }
 };
 
 /* enum criu_network_lock_method */
@@ -390,6 +392,19 @@ int criu_add_mounts(struct criu_call *call, const char *mount_point, const char 
 	criu_add(&call->request, "yard=%s", mount_point);
 	criu_add(&call->request, "cgroup-yard=%s", mount_point);
 	return 0;
+}
+
+bool criu_ignores_cgroups(const struct criu_call *call, const char *cgroup)
+{
+	const char *mode = call->options->manage_cgroups_mode;
+
+	return !cgroup || (mode && strcmp(mode, IGNORE) == 0);
+}
+
+/* Otherwise it mounts the hierarchies itself, where it has no yard, and changes the options of the host's. */
+void criu_add_ignored_cgroups(struct criu_call *call)
+{
+	criu_add(&call->request, "manage-cgroups-mode=0");
 }
 
 int criu_tell_ready(const struct criu_call *call, struct error *err)

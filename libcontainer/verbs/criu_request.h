@@ -54,5 +54,11 @@ const char *criu_make_mount_point(struct verb_context *context, const struct sta
 int criu_add_mounts(struct criu_call *call, const char *mount_point, const char *cgroup,
 		    const char **ret_below, struct error *err) _must_check_;
 
+/* Whether CRIU is to leave cgroups alone, by the option, or since there is none (@cgroup NULL). */
+bool criu_ignores_cgroups(const struct criu_call *call, const char *cgroup);
+
+/* Tells CRIU so, as the last word on it. */
+void criu_add_ignored_cgroups(struct criu_call *call);
+
 /* When CRIU is ready ("status-ready"): says so to --status-fd, with one NUL byte. */
 int criu_tell_ready(const struct criu_call *call, struct error *err) _must_check_;

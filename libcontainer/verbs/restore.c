@@ -22,6 +22,7 @@ struct restoring {
 	struct creation c;
 	struct criu_call call;
 	struct image image;
+	bool no_cgroups; /* CRIU moves nobody: that is done here */
 	const char *
 		mount_point; /* a directory for what is mounted for CRIU; NULL: none was made */
 };
@@ -158,6 +159,9 @@ static int compose(struct restoring *r, struct error *err)
 		return k;
 	if (below)
 		criu_add(request, "cgroup-root=:%s", below);
+	r->no_cgroups = r->image.no_cgroups || criu_ignores_cgroups(&r->call, c->cgroup.path);
+	if (r->no_cgroups)
+		criu_add_ignored_cgroups(&r->call);
 	criu_add(request, "root=%s", c->prepared.plan->rootfs.path);
 	criu_add(request, "orphan-pts-master");
 	add_streams(r);
@@ -170,9 +174,20 @@ static int compose(struct restoring *r, struct error *err)
 
 /* ---- notifications ---- */
 
+/* As long as it is the only process, so that all others are born where it is. */
+static int place_init(struct restoring *r, pid_t pid, struct error *err)
+{
+	int cgroup = r->no_cgroups ? cgroup_birthplace(&r->c.cgroup) : -1, k = 0;
+
+	if (cgroup >= 0)
+		k = cgroup_move(cgroup, pid, err);
+	return k < 0 ? k : resctrl_join(&r->c.rdt, pid, err);
+}
+
 static int meet_init(struct restoring *r, pid_t pid, struct error *err)
 {
 	struct child *child = &r->c.created.child;
+	int k;
 
 	if (child->pidfd >= 0)
 		return 0;
@@ -180,7 +195,34 @@ static int meet_init(struct restoring *r, pid_t pid, struct error *err)
 	if (child->pidfd < 0)
 		return error_errno(err, -child->pidfd, "pidfd_open of the restored process");
 	child->pid = pid;
-	return create_record_init(&r->c, err);
+	k = create_record_init(&r->c, err);
+	return k < 0 ? k : place_init(r, pid, err);
+}
+
+/* Limits, the device filter, pause, kill: all of it is worth as much as this. CRIU says nothing of a process that it
+ * has left where it was. */
+static int check_cgroup(struct restoring *r, pid_t pid, struct error *err)
+{
+	struct verb_context *context = r->c.context;
+	const char *wanted = r->c.cgroup.path;
+	struct cgroup found = CGROUP_INIT;
+	size_t length;
+	int k;
+
+	if (!wanted)
+		return 0;
+	k = cgroup_open_of_process(context->proc, pid, context->arena, &found, err);
+	if (k < 0)
+		return error_at(err, "find the cgroup of the restored init");
+	length = strlen(wanted);
+	if (strncmp(found.path, wanted, length) != 0 ||
+	    (found.path[length] != '\0' && found.path[length] != '/'))
+		k = error_set(err, ESTALE,
+			      "CRIU has left the init in the cgroup %s, which is not below the "
+			      "container's (%s)",
+			      found.path, wanted);
+	cgroup_close(&found);
+	return k;
 }
 
 /* The namespaces are there, and the first process in them. */
@@ -199,7 +241,7 @@ static int processes_stand(struct restoring *r, pid_t pid, struct error *err)
 
 	k = meet_init(r, pid, err);
 	if (k >= 0)
-		k = resctrl_join(&c->rdt, pid, err);
+		k = check_cgroup(r, pid, err);
 	if (k < 0)
 		return k;
 	unit_release(&c->unit, c->prepared.plan->cgroup.unit);
@@ -230,19 +272,31 @@ static int notified(void *data, const char *action, pid_t pid, int fd, struct er
 	return create_take_terminal(&r->c, master, 0, err);
 }
 
-static int perform(struct restoring *r, struct error *err)
+/* The init comes to this process, if that waits for it: CRIU and its helper, its parents, end. The container's orphans
+ * do not come, no more than with run. */
+static int adopt(struct restoring *r, struct error *err)
 {
 	const struct criu_observer observer = { notified, r };
+	int before, k;
+
+	if (r->c.options->detach)
+		return criu_perform(&r->call.request, &observer, err);
+	if (prctl(PR_GET_CHILD_SUBREAPER, &before) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return error_errno(err, errno, "prctl(PR_SET_CHILD_SUBREAPER)");
+	k = criu_perform(&r->call.request, &observer, err);
+	prctl(PR_SET_CHILD_SUBREAPER, before);
+	return k;
+}
+
+static int perform(struct restoring *r, struct error *err)
+{
 	struct creation *c = &r->c;
 	int k;
 
 	k = compose(r, err);
 	if (k < 0)
 		return k;
-	/* its processes come to whoever waits for them; CRIU and its helper, their parents, end */
-	if (!c->options->detach && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return error_errno(err, errno, "prctl(PR_SET_CHILD_SUBREAPER)");
-	k = criu_perform(&r->call.request, &observer, err);
+	k = adopt(r, err);
 	if (k < 0) {
 		error_at(err, "restore by CRIU");
 		return criu_explain(r->call.work, r->call.work_path, LOG, c->context->arena,

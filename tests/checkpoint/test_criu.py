@@ -154,6 +154,22 @@ def test_paused(runtime):
     saved.end()
 
 
+@pytest.mark.parametrize("saving, restoring", [("ignore", "ignore"), ("ignore", "soft"), ("soft", "ignore")])
+def test_cgroups_ignored(runtime, saving, restoring):
+    """All of it is in the container's cgroup, though CRIU moves nobody."""
+    saved = Saved(runtime).start()
+    saved.wait_for(2)
+    saved.checkpoint("--manage-cgroups-mode", saving)
+    saved.container.delete()
+    at = saved.count()
+    saved.restore("--manage-cgroups-mode", restoring)
+    saved.wait_for(at)
+    saved.container.pid = saved.pid()
+    assert str(saved.pid()) in cgroups.read(saved.container, "cgroup.procs").split()
+    assert int(cgroups.read(saved.container, "pids.current")) >= 2
+    saved.end()
+
+
 def test_parent(runtime):
     saved = Saved(runtime).start()
     saved.run("checkpoint", "--pre-dump", "--image-path", f"{saved.base}/parent")

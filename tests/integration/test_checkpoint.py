@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+import resctrlfs
+
 from tare import TOP, eventually, promise, read_text
 
 LOOP = ["/bin/sh", "-c", "while :; do sleep 1; done"]
@@ -330,6 +332,86 @@ def test_restore_detached(runtime, fake):
     eventually(lambda: container.status() == "stopped")
     container.delete()
     os.waitpid(pid, os.WNOHANG)
+
+
+@pytest.mark.parametrize("options, image, mode", [
+    ([], {}, 3), (["--manage-cgroups-mode", "ignore"], {}, 0), ([], {"noCgroups": True}, 0)])
+def test_restored_into_its_cgroup(runtime, fake, options, image, mode):
+    """By CRIU, or where that leaves cgroups alone, or has saved none, by tare."""
+    container = runtime.container(LOOP)
+    write_image(container, **image)
+    fake.play("100 0")
+    assert restore(container, fake, "--detach", "--pid-file", f"{container.bundle}/pid", *options) == (0, "", "")
+    pid = int(read_text(f"{container.bundle}/pid"))
+    assert [x for x in fake.calls() if x.startswith("manage_cgroups_mode")][-1] == f"manage_cgroups_mode {mode}"
+    record = json.loads(read_text(f"{runtime.state_root}/{container.id}/state.json"))
+    assert read_text(f"{record['cgroup']}/cgroup.procs").split() == [str(pid)]
+    container.delete("--force")
+    os.waitpid(pid, os.WNOHANG)
+
+
+def test_restored_elsewhere(runtime, fake):
+    """A process that its limits do not hold is not the container's."""
+    container = runtime.container(LOOP)
+    write_image(container)
+    fake.play("100 0 stray")
+    result = restore(container, fake, "--detach")
+    assert result.rc == 1 and "CRIU has left the init in the cgroup" in result.err
+    assert runtime.ids() == []
+
+
+def test_without_a_cgroup(runtime, fake):
+    """CRIU leaves the hierarchies alone, else it mounts them itself."""
+    disabled = ["--cgroup-manager", "disabled"]
+    container = runtime.container(LOOP)
+    container.config["linux"].pop("resources", None)
+    container.config["linux"].pop("cgroupsPath", None)
+    container.write()
+    runtime.ok("run", "--detach", "--bundle", container.bundle, container.id, globals_=disabled)
+    assert checkpoint(container, fake, globals_=disabled) == (0, "", "")
+    calls = fake.calls()
+    assert [x for x in calls if x.startswith("manage_cgroups_mode")][-1] == "manage_cgroups_mode 0"
+    assert json.loads(read_text(f"{container.bundle}/images/tare-checkpoint.json"))["noCgroups"]
+    runtime.ok("delete", container.id)
+    fake.play("0 3")
+    write_image(container)
+    assert restore(container, fake, globals_=disabled).rc == 3
+    calls = fake.calls()
+    assert [x for x in calls if x.startswith("manage_cgroups_mode")][-1] == "manage_cgroups_mode 0"
+    assert not any(x.startswith(("add_cg_yard", "add_cg_root")) for x in calls)
+
+
+def test_orphans_of_a_restored_container(runtime, fake):
+    """They do not come to tare, no more than with run."""
+    container = runtime.container(LOOP)
+    write_image(container)
+    fake.play("2 5 orphan")
+    process = runtime.popen("restore", "--image-path", f"{container.bundle}/images", "--bundle", container.bundle,
+                            container.id, env=fake.env, stdin=subprocess.DEVNULL)
+    parent = f"{fake.directory}/parent"
+    eventually(lambda: os.path.exists(parent) and read_text(parent).strip())
+    assert int(read_text(parent)) != process.pid
+    assert process.wait(20) == 5
+
+
+def test_restored_into_its_class(runtime, fake):
+    """Of Intel RDT, before it has forked: the hooks of that moment see it there."""
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("there is no FUSE on this machine")
+    directory = f"{runtime.directory}/resctrl"
+    os.mkdir(directory)
+    container = runtime.container(LOOP)
+    container.config["linux"]["intelRdt"] = {"l3CacheSchema": "L3:0=f;1=f"}
+    with resctrlfs.Resctrl(directory) as resctrl:
+        fake.env["TARE_RESCTRL"] = directory
+        out = f"{container.bundle}/tasks"
+        container.config["hooks"] = {"createRuntime": [
+            {"path": "/bin/sh", "args": ["sh", "-c", f"cat {directory}/{container.id}/tasks > {out}"]}]}
+        write_image(container)
+        fake.play("0 0")
+        assert restore(container, fake) == (0, "", "")
+        assert len(read_text(out).split()) == 1
+        assert resctrl.groups() == set()
 
 
 def test_restore_gives_streams_and_mounts(runtime, fake):

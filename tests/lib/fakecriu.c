@@ -4,7 +4,8 @@
  *
  * FAKE_CRIU names a directory: "calls" in it gets a line a call, "script" says how it goes: "fail" (with a log),
  * "die" (no answer), "end" (the process has ended when it is to be dumped), or the seconds that the restored process
- * lives for, and its exit status. */
+ * lives for, its exit status, and what else: "stray" (it stays in the cgroup that it is in), "orphan" (it leaves one,
+ * whose parent is written into "parent"). */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 
 struct options {
 	int pid, work;
+	int cgroups; /* the mode */
+	char yard[2048], below[2048];
 	bool leave_running;
 	int (*notify)(char *action, void *argument);
 };
@@ -89,14 +92,12 @@ FLAG(orphan_pts_master)
 FLAG(manage_cgroups)
 NUMBER(images_dir_fd)
 NUMBER(log_level)
-NUMBER(manage_cgroups_mode)
 NUMBER(empty_ns)
 NUMBER(network_lock)
 TEXT(set_service_binary)
 TEXT(set_parent_images)
 TEXT(set_log_file)
 TEXT(set_root)
-TEXT(add_cg_yard)
 TEXT(set_freeze_cgroup)
 TEXT(add_external)
 TEXT(set_lsm_profile)
@@ -129,9 +130,22 @@ void criu_local_set_leave_running(struct options *o, bool value)
 
 int criu_local_add_cg_root(struct options *o, const char *controller, const char *path)
 {
-	(void)o;
 	note("add_cg_root '%s' %s", controller, path);
+	snprintf(o->below, sizeof o->below, "%s", path);
 	return 0;
+}
+
+int criu_local_add_cg_yard(struct options *o, const char *path)
+{
+	note("add_cg_yard %s", path);
+	snprintf(o->yard, sizeof o->yard, "%s", path);
+	return 0;
+}
+
+void criu_local_set_manage_cgroups_mode(struct options *o, int value)
+{
+	note("manage_cgroups_mode %d", value);
+	o->cgroups = value;
 }
 
 int criu_local_add_inherit_fd(struct options *o, int fd, const char *key)
@@ -249,6 +263,41 @@ int criu_local_pre_dump(struct options *o)
 	return fail(o, "dump.log");
 }
 
+/* Into the cgroup that the caller has named, as CRIU does unless it is told to leave them alone. */
+static void move(const struct options *o)
+{
+	char path[4200];
+	FILE *file;
+
+	if (o->cgroups == 0 || !*o->yard || !*o->below)
+		return;
+	snprintf(path, sizeof path, "%s/unified%s/cgroup.procs", o->yard, o->below);
+	file = fopen(path, "w");
+	if (!file || fprintf(file, "%d\n", first_process) < 0 || fclose(file) != 0)
+		abort();
+}
+
+/* In the restored process. */
+static void leave_orphan(void)
+{
+	char path[4096];
+	FILE *file;
+
+	usleep(500000);
+	if (fork() != 0)
+		return;
+	if (fork() != 0)
+		_exit(0);
+	usleep(300000);
+	snprintf(path, sizeof path, "%s/parent", getenv("FAKE_CRIU"));
+	file = fopen(path, "w");
+	if (file)
+		fprintf(file, "%d\n", getppid());
+	if (file)
+		fclose(file);
+	_exit(0);
+}
+
 /* As CRIU's: a child of the caller's. */
 int criu_local_restore_child(struct options *o)
 {
@@ -269,11 +318,16 @@ int criu_local_restore_child(struct options *o)
 			_exit(1);
 		for (r = 3; r < 64; r++)
 			close(r);
+		if (strstr(how, "orphan"))
+			leave_orphan();
 		sleep((unsigned)seconds);
 		_exit(status);
 	}
 	close(go[0]);
-	if (notify(o, "setup-namespaces") != 0 || notify(o, "post-restore") != 0) {
+	r = notify(o, "setup-namespaces");
+	if (r == 0 && !strstr(how, "stray"))
+		move(o);
+	if (r != 0 || notify(o, "post-restore") != 0) {
 		kill(first_process, SIGKILL);
 		waitpid(first_process, NULL, 0);
 		return -ECANCELED;

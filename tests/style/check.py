@@ -465,6 +465,14 @@ def check_options_documented(build):
                 yield f"{page}: has no --{option}"
 
 
+def check_sealed_verbs():
+    """the verbs that run from a sealed copy are the same in src/main.c and src/entry.c"""
+    table = set(re.findall(r'\{ "(\w+)", "[^"]*",\s*\w+,\s*true \}', read("src/main.c")))
+    named = set(re.findall(r'equal\(word, "(\w+)"\)', read("src/entry.c")))
+    if not table or table != named:
+        yield f"src/main.c: {sorted(table)}, src/entry.c: {sorted(named)}"
+
+
 def check_documents():
     """what the documents tell to run or to read exists"""
     documents = [f for f in FILES if f.endswith(".md") and not f.startswith("tests/data/")]
