@@ -109,15 +109,27 @@ static int add_tasks(struct plan_unit_properties *p, const struct plan_cgroup_wr
 	return 0;
 }
 
-/* systemd 252 and newer: a weight of 0 is "idle". */
+static bool has_property(const struct plan_unit_properties *p, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (strcmp(p->list[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* systemd 252 and newer: a weight of 0 is "idle". It would make the unit idle again with its next change, until another
+ * weight is set, or none. */
 static int add_idle(struct plan_unit_properties *p, const struct plan_cgroup_write *write,
 		    const char *name)
 {
+	bool idle = strcmp(write->value, "1") == 0;
 	struct plan_unit_property *property;
 
-	if (strcmp(write->value, "1") != 0)
+	if (!idle && (!p->changes || has_property(p, name)))
 		return 0;
-	property = plan_unit_add_number(p, name, write->where, 0);
+	property = plan_unit_add_number(p, name, write->where, idle ? 0 : UINT64_MAX);
 	if (!property)
 		return -ENOMEM;
 	property->optional = true;
@@ -282,7 +294,7 @@ int plan_unit_add_limits(struct plan_unit_properties *p, size_t n_writes,
 int plan_unit_limits(const struct plan_cgroup *cgroup, struct arena *arena,
 		     struct plan_unit *ret_unit, struct error *err)
 {
-	struct plan_unit_properties p = { .arena = arena, .err = err };
+	struct plan_unit_properties p = { .arena = arena, .err = err, .changes = true };
 	size_t i, kept = 0;
 	int r;
 

@@ -8,6 +8,7 @@ struct plan_unit_properties {
 	struct error *err;
 	size_t n;
 	struct plan_unit_property *list;
+	bool changes; /* of a unit that has others already */
 };
 
 /* Adds a property without a value yet. @where: in config.json, or NULL. NULL without memory, which p->err says then;

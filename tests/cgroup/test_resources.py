@@ -127,8 +127,14 @@ def check(container, files):
          "spec:208", "spec:210", "spec:211", "spec:213", "spec:214", "spec:216", "contract:7.12",
          "contract:7.15")
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_value(caller_runtime, row):
-    container = container_with(caller_runtime, row.first, row.controllers).create()
+@pytest.mark.parametrize("driver", ["cgroupfs", "systemd"])
+def test_value(caller_runtime, row, driver):
+    container = container_with(caller_runtime, row.first, row.controllers)
+    if driver == "systemd":
+        cgroups.need_systemd()
+        container.config["linux"]["cgroupsPath"] = f"tare-test.slice:tare:{container.id}"
+        caller_runtime.env.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
+    container.create(globals_=["--cgroup-manager", driver])
     check(container, row.made)
     container.start()
     result = update(container, row.second)

@@ -99,6 +99,9 @@ static const struct row rows[] = {
 	  "memory.max=90 below=90", NULL },
 	{ MEMORY("\"limit\":100,\"checkBeforeUpdate\":true"), MEMORY("\"swap\":300"),
 	  "memory.swap.max=200 below=100 both=300", NULL },
+	/* kubelet's swap limit stays when an engine sends another limit, and swap with it */
+	{ "{\"memory\":{\"limit\":100,\"swap\":100},\"unified\":{\"memory.swap.max\":\"7\"}}",
+	  MEMORY("\"limit\":200,\"swap\":200"), "memory.max=200", NULL },
 	/* quota, period and burst */
 	{ CPU("\"quota\":5000,\"period\":10000"), CPU("\"period\":20000"), "cpu.max=5000 20000",
 	  NULL },
@@ -208,12 +211,34 @@ static void leaves_the_filter_to_the_privileged(void **state)
 	assert_false(update.cgroup.filter_devices);
 }
 
+/* What leaves idleness must not be made idle again by systemd. */
+static void tells_systemd_of_idleness(void **state)
+{
+	const struct plan_cgroup_write writes[] = { { .file = "cpu.idle", .value = "0" },
+						    { .file = "cpu.weight", .value = "59" } };
+	static const char *const words[] = { "t18446744073709551615", "t59" };
+	struct plan_cgroup cgroup = { .n_writes = 2, .writes = writes };
+	_cleanup_arena_ struct arena *arena = arena_new();
+	struct error err = ERROR_INIT;
+	struct plan_unit unit = { 0 };
+	size_t i;
+
+	(void)state;
+	assert_int_equal(plan_unit_limits(&cgroup, arena, &unit, &err), 0);
+	assert_int_equal(unit.n_properties, 2);
+	for (i = 0; i < 2; i++) {
+		assert_string_equal(unit.properties[i].name, "CPUWeight");
+		assert_string_equal(unit.properties[i].value.words[0], words[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_what_it_reads),
 		cmocka_unit_test(plans_updates),
 		cmocka_unit_test(leaves_the_filter_to_the_privileged),
+		cmocka_unit_test(tells_systemd_of_idleness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
