@@ -15,6 +15,22 @@ from tare import PATIENCE, Result, read_text
 # Go's time.RFC3339, which containerd's decoder of the log demands
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
+# The time of a line in a text log
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)"
+
+
+def bare(runtime, *words, **options):
+    """A call without any option of the harness."""
+    return subprocess.run([runtime.path, *words], capture_output=True, text=True, check=False,
+                          env=dict(runtime.env, **options.pop("env", {})), **options)
+
+
+def log_text(result):
+    """The message of a text log line on standard error, unquoted."""
+    match = re.fullmatch(rf'time="{TIME}" level=error msg="((?:[^"\\]|\\.)*)"\n', result.err)
+    assert match, result
+    return match.group(1).replace('\\"', '"')
+
 
 def skip_peer(runtime, name, reason):
     """Where a peer is known to depart from what runc's callers rely on."""
