@@ -21,7 +21,7 @@ static int write_new(const char *path, const char *name, struct json_writer *wri
 	r = json_writer_text(writer, &text, &length, err);
 	if (r < 0)
 		return r;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0 && errno == EEXIST)
 		return error_set(err, EEXIST, "File %s exists. Remove it first", name);
 	if (fd < 0)

@@ -41,7 +41,8 @@ int log_open(struct log *log, const char *target, struct error *err)
 		return log_open_syslog(log, target + 7, err);
 	if (strncmp(target, "file:", 5) == 0)
 		target += 5;
-	log->fd = open(target, O_WRONLY | O_CREAT | O_APPEND | O_SYNC | O_CLOEXEC, 0644);
+	log->fd = openat(AT_FDCWD, target, O_WRONLY | O_CREAT | O_APPEND | O_SYNC | O_CLOEXEC,
+			 0644);
 	if (log->fd < 0)
 		return error_errno(err, errno, "open %s", target);
 	return 0;

@@ -28,9 +28,9 @@ int trace_file_open(const char *path, struct arena *arena, struct trace_file *re
 	if (!trace.timeline)
 		return error_oom(err);
 	memset(trace.timeline, 0, sizeof *trace.timeline);
-	fd = trace.chart
-		     ? fcntl(2, F_DUPFD_CLOEXEC, 3)
-		     : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = trace.chart ? fcntl(2, F_DUPFD_CLOEXEC, 3)
+			 : openat(AT_FDCWD, path,
+				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
 	if (fd < 0)
 		return error_errno(err, errno, "--trace: open %s", path);
 	trace.file = fdopen(fd, "we");

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,12 +94,23 @@ int fd_write_file(int dirfd, const char *path, const char *text, struct error *e
 	return 0;
 }
 
+/* Whether all three standard streams are there, by one call. */
+static bool has_stdio(void)
+{
+	struct pollfd streams[3] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+
+	return poll(streams, 3, 0) >= 0 &&
+	       !((streams[0].revents | streams[1].revents | streams[2].revents) & POLLNVAL);
+}
+
 int fd_ensure_stdio(struct error *err)
 {
 	int fd;
 
+	if (has_stdio())
+		return 0;
 	for (;;) {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			return error_errno(err, errno, "open /dev/null");
 		if (fd > 2) {

@@ -103,7 +103,7 @@ static int go_down(struct making *making, const struct controllers *controllers,
 	char *name = making->path + 1, *slash;
 	int r;
 
-	making->dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	making->dir = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (making->dir < 0)
 		return error_errno(err, errno, "open /");
 	while (name) {

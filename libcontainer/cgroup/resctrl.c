@@ -99,7 +99,7 @@ int resctrl_locate(const struct plan_rdt *plan, int proc, struct arena *arena,
 /* Adds the kernel's own words on the last refusal. */
 static void explain(const struct resctrl_group *group, struct error *err)
 {
-	_cleanup_fd_ int dir = open(group->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int dir = openat(AT_FDCWD, group->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int fd = -1;
 	char words[256];
 	ssize_t n;
@@ -118,7 +118,7 @@ static void explain(const struct resctrl_group *group, struct error *err)
 static int write_line(const struct resctrl_group *group, const char *directory,
 		      const char *file, const char *line, struct error *err)
 {
-	_cleanup_fd_ int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int dir = openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_fd_ int fd = -1;
 	char text[4096];
 	int length;
@@ -219,7 +219,7 @@ bool resctrl_in_force(const char *schemata, const char *line)
 static int compare(const struct plan_rdt *plan, const struct resctrl_group *group,
 		   struct arena *arena, struct error *err)
 {
-	_cleanup_fd_ int dir = open(group->clos, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int dir = openat(AT_FDCWD, group->clos, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *text;
 	ssize_t n;
 	size_t i;

@@ -26,7 +26,7 @@ static int open_above(const char *path, size_t mount_point, struct arena *arena,
 		if (!slash || (size_t)(slash - copy) < mount_point)
 			return -ENOENT;
 		*slash = '\0';
-		fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = openat(AT_FDCWD, copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd >= 0 || errno != ENOENT) {
 			*ret_path = copy;
 			return fd < 0 ? -errno : fd;

@@ -19,7 +19,7 @@ bool confine_apparmor_enabled(void)
 	_cleanup_fd_ int fd = -1;
 	char value;
 
-	fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
 	return fd >= 0 && read(fd, &value, 1) == 1 && value == 'Y';
 }
 

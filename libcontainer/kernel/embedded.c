@@ -65,7 +65,7 @@ static int lift(int fd, size_t n)
 
 static int place_descriptors(const struct embedded_program *program, int socket)
 {
-	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_fd_ int null = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
 	int lifted[EMBEDDED_FDS_MAX];
 	size_t i;
 

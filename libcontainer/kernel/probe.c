@@ -99,7 +99,7 @@ static void probe_overlay_of(int context, struct kernel_caps *caps)
 	caps->overlay_append = knows_path_parameter(context, "lowerdir+");
 	if (!caps->overlay_append)
 		return;
-	directory = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	directory = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	caps->overlay_fd = directory >= 0 &&
 			   mountfd_set_fd(context, "lowerdir+", directory) == 0;
 }

@@ -23,7 +23,7 @@ int procfs_open(struct error *err)
 	struct statfs fs;
 	struct stat st;
 
-	fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "open /proc");
 	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)

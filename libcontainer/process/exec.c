@@ -40,7 +40,7 @@ static int stage_open_terminal(struct init_context *context, struct error *err)
 
 	if (!context->plan->process.terminal)
 		return 0;
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return error_errno(err, errno, "open the container's root");
 	return init_take_terminal(context, root, err);

@@ -136,7 +136,7 @@ static const char *home_of(uint32_t uid, struct arena *arena)
 	struct stat st;
 	char *text;
 
-	fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return "/";
 	if (fd_read_all(fd, PASSWD_MAX, "/etc/passwd", arena, &text, &ignored) < 0) {

@@ -30,7 +30,7 @@ static int connect_socket(const char *kind, const char *path, struct error *err)
 	if (strlen(path) < sizeof address.sun_path) {
 		memcpy(address.sun_path, path, strlen(path) + 1);
 	} else {
-		file = open(path, O_PATH | O_CLOEXEC);
+		file = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
 		if (file < 0)
 			return error_errno(err, errno, "%s socket %s: open", kind, path);
 		snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", file);

@@ -38,7 +38,7 @@ static int open_stream(const char *path, struct error *err)
 {
 	int fd;
 
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
 	return fd < 0 ? error_errno(err, errno, "open %s", path) : fd;
 }
 

@@ -27,7 +27,7 @@ static int open_one(const struct plan_namespace *plan, enum spec_namespace_type 
 	_cleanup_fd_ int fd = -1;
 	struct statfs fs;
 
-	fd = open(plan->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = openat(AT_FDCWD, plan->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		error_errno(err, errno, "open %s", plan->path);
 		return err->code == EACCES

@@ -15,7 +15,7 @@ int reexec_sealed(char **argv, struct error *err)
 	_cleanup_fd_ int self = -1, copy = -1;
 	const char *step;
 
-	self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	self = openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (self < 0)
 		return error_errno(err, errno, "protect the executable: open /proc/self/exe");
 	if (sealed_copy_is(self))

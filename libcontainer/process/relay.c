@@ -99,8 +99,8 @@ void relay_open(struct relay *relay, int take_master)
 	relay->peer = ioctl(take_master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	/* a description of our own: the mode of the caller's is not ours to change */
 	if (isatty(1))
-		relay->screen = open("/proc/self/fd/1",
-				     O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+		relay->screen = openat(AT_FDCWD, "/proc/self/fd/1",
+				       O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	relay->in = (struct pipeline){ .from = 0, .to = take_master, .open = true };
 	relay->out = (struct pipeline){ .from = take_master,
 					.to = relay->screen >= 0 ? relay->screen : 1,

@@ -41,7 +41,7 @@ int assembly_attach(struct assembly *assembly, int mount, int at)
 
 static int open_root(struct error *err)
 {
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? op_failed(err, errno, "open the container's root") : fd;
 }

@@ -72,10 +72,10 @@ int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_
 
 int assembly_open_root(const struct plan_rootfs *plan, struct error *err)
 {
-	int fd = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT && plan->n_layers)
-		fd = open(plan->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = openat(AT_FDCWD, plan->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
 		op_failed(err, errno, "open the root \"%s\"", plan->path);
 		if (err->code == EACCES)

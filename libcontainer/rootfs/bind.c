@@ -47,7 +47,7 @@ static bool is_mount_namespace(int fd, const struct stat *st)
 	if (!is_namespace(fd, st))
 		return false;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	namespace = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	namespace = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return namespace >= 0 && ioctl(namespace, TARE_NS_GET_NSTYPE) == CLONE_NEWNS;
 }
 

@@ -30,7 +30,7 @@ int rootfs_enter_namespace(const struct plan_rootfs *plan, const struct rootfs_s
 	r = process_setns(namespace, CLONE_NEWNS);
 	if (r < 0)
 		return op_failed(err, -r, "enter the mount namespace of the root: setns");
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	root = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return op_failed(err, errno, "open the new root");
 	assembly.root = root;

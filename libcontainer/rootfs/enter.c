@@ -16,7 +16,7 @@ static int enter_pivot(int root, struct error *err)
 	_cleanup_fd_ int old = -1;
 	int r;
 
-	old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	old = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (old < 0)
 		return op_failed(err, errno, "open the old root");
 	if (fchdir(root) < 0)
@@ -52,7 +52,7 @@ static int enter_move(int root, struct error *err)
 	_cleanup_fd_ int slash = -1;
 	int r;
 
-	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	slash = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (slash < 0)
 		return op_failed(err, errno, "open the old root");
 	r = mountfd_attach(root, slash);

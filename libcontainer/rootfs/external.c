@@ -205,7 +205,7 @@ static bool is_covered(const struct plan_rootfs *plan, size_t index)
 
 int external_make_points(const struct plan_rootfs *plan, struct error *err)
 {
-	_cleanup_fd_ int root = open(plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int root = openat(AT_FDCWD, plan->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	size_t i;
 
 	if (root < 0)

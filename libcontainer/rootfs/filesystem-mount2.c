@@ -93,7 +93,7 @@ static int open_layer(const char **at, struct error *err)
 	}
 	path[n] = '\0';
 	*at = text + (*text == ':');
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return op_failed(err, errno, "open the overlay's layer \"%s\"", path);
 	return fd;

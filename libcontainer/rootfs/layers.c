@@ -47,7 +47,7 @@ static void layer_root_release(struct layer_root *root)
 static int add_layer(struct layer_root *root, enum plan_layer_kind kind, const char *path,
 		     struct error *err)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const char *name;
 
 	if (fd < 0)

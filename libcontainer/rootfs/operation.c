@@ -38,7 +38,7 @@ int op_hint_search(const char *path, struct error *err)
 		at += strcspn(path + at, "/");
 		memcpy(prefix, path, at);
 		prefix[at] = '\0';
-		fd = open(prefix, O_PATH | O_CLOEXEC);
+		fd = openat(AT_FDCWD, prefix, O_PATH | O_CLOEXEC);
 		if (fd >= 0) {
 			close(fd);
 			parent = at;

@@ -31,7 +31,7 @@ static int set_layer(int context, const struct plan_layer *layer, bool by_path,
 	char log[512];
 	int r;
 
-	fd = open(layer->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, layer->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return op_failed(err, errno, "open the overlay's %s \"%s\"", key, layer->path);
 	r = by_path ? mountfd_set_string(context, key, layer->path)

@@ -103,7 +103,7 @@ int source_open_null(struct error *err)
 static int check_exists(const struct plan_op *op, struct error *err)
 {
 	const char *path = op->source ? op->source : op->target;
-	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+	_cleanup_fd_ int fd = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
 
 	if (fd >= 0)
 		return 0;

@@ -106,7 +106,7 @@ int state_open(const char *path, bool make, struct arena *arena, struct state_st
 		if (r < 0)
 			return r;
 	}
-	fd = open(clean, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, clean, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "open the state root %s", clean);
 	*ret_store = (struct state_store){ .fd = steal_fd(&fd), .path = clean, .proc = -1 };

@@ -156,7 +156,7 @@ static int open_directory(struct criu_call *call, const char *what, const char *
 	char resolved[PATH_MAX];
 	int fd;
 
-	fd = open(given, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, given, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "%s %s", what, given);
 	*ret_path = arena_strdup(call->context->arena,

@@ -47,7 +47,7 @@ static int scratch(void)
 	mount_fd = make("tmpfs");
 	if (mount_fd < 0)
 		return mount_fd;
-	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	slash = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = slash < 0 ? -errno : mountfd_attach(mount_fd, slash);
 	return r < 0 ? r : steal_fd(&mount_fd);
 }

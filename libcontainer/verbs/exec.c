@@ -119,7 +119,7 @@ static int read_process(struct executing *e, const struct spec_process **ret_pro
 	char *text;
 	ssize_t n;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return error_errno(err, errno, "open %s", path);
 	n = fd_read_all(fd, JSON_SIZE_MAX, path, e->context->arena, &text, err);

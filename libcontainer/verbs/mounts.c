@@ -49,7 +49,7 @@ static void end(struct remounting *m)
 static ssize_t read_file(struct verb_context *context, const char *path, char **ret_text,
 			 struct error *err)
 {
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_fd_ int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return error_errno(err, errno, "open %s", path);

@@ -42,7 +42,7 @@ int pid_file_write(const char *path, pid_t pid, struct arena *arena, struct erro
 		return r;
 	/* what an earlier call left; never written through, it may be somebody's link in /tmp */
 	unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	fd = openat(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return error_errno(err, errno, "pid file: open %s", temporary);
 	n = snprintf(text, sizeof text, "%d", (int)pid);

@@ -37,13 +37,13 @@ static int open_config(const char *bundle, const char *config, struct error *err
 	struct stat st;
 
 	if (config) {
-		fd = open(config, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		fd = openat(AT_FDCWD, config, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0)
 			return error_errno(err, errno, "JSON specification file %s not found",
 					   config);
 		return steal_fd(&fd);
 	}
-	dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	dir = openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return error_errno(err, errno, "bundle %s", bundle);
 	fd = openat(dir, "config.json", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
