@@ -3,13 +3,13 @@
  * clears the permitted set unless PR_SET_KEEPCAPS is on, and the effective set in any case
  * (capabilities(7), "Effect of user ID changes"); execve() switches KEEPCAPS off again. */
 #include <errno.h>
-#include <grp.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/trace.h"
 #include "confine/capabilities.h"
 #include "confine/confine.h"
+#include "kernel/process.h"
 
 /* EINVAL is the kernel's word for an id without a mapping in the user namespace. */
 static int explain(int code, const char *what, uint32_t id, struct error *err)
@@ -23,6 +23,8 @@ static int explain(int code, const char *what, uint32_t id, struct error *err)
 
 static int set_groups(const struct plan_process *plan, bool may_setgroups, struct error *err)
 {
+	int r;
+
 	if (plan->keep_groups)
 		return 0;
 	if (!may_setgroups) {
@@ -31,14 +33,14 @@ static int set_groups(const struct plan_process *plan, bool may_setgroups, struc
 				      "user namespace of an unprivileged user");
 		return 0;
 	}
-	if (setgroups(plan->n_groups, plan->groups) < 0) {
-		error_errno(err, errno, "set the additional groups");
-		if (err->code == EINVAL)
+	r = process_set_groups(plan->n_groups, plan->groups);
+	if (r < 0) {
+		error_errno(err, -r, "set the additional groups");
+		if (r == -EINVAL)
 			error_hint(err, " (one has no mapping in the container's user "
 					"namespace)");
-		return -err->code;
 	}
-	return 0;
+	return r;
 }
 
 int confine_identity(const struct plan_process *plan, bool may_setgroups, struct error *err)
@@ -56,9 +58,11 @@ int confine_identity(const struct plan_process *plan, bool may_setgroups, struct
 	r = set_groups(plan, may_setgroups, err);
 	if (r < 0)
 		return r;
-	if (setresgid(plan->gid, plan->gid, plan->gid) < 0)
-		return explain(errno, "group", plan->gid, err);
-	if (setresuid(plan->uid, plan->uid, plan->uid) < 0)
-		return explain(errno, "user", plan->uid, err);
+	r = process_set_group(plan->gid);
+	if (r < 0)
+		return explain(-r, "group", plan->gid, err);
+	r = process_set_user(plan->uid);
+	if (r < 0)
+		return explain(-r, "user", plan->uid, err);
 	return capabilities_wake(err);
 }

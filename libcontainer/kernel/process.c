@@ -75,6 +75,32 @@ bool process_is_capable(int capability)
 	       (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability));
 }
 
+/* Where the numbers without suffix are those of 16-bit ids. */
+#ifdef __NR_setresuid32
+#define NR_SETGROUPS __NR_setgroups32
+#define NR_SETRESGID __NR_setresgid32
+#define NR_SETRESUID __NR_setresuid32
+#else
+#define NR_SETGROUPS __NR_setgroups
+#define NR_SETRESGID __NR_setresgid
+#define NR_SETRESUID __NR_setresuid
+#endif
+
+int process_set_groups(size_t count, const gid_t *groups)
+{
+	return result(syscall(NR_SETGROUPS, count, groups));
+}
+
+int process_set_group(gid_t group)
+{
+	return result(syscall(NR_SETRESGID, group, group, group));
+}
+
+int process_set_user(uid_t user)
+{
+	return result(syscall(NR_SETRESUID, user, user, user));
+}
+
 int process_close_from(unsigned first)
 {
 	return result(syscall(__NR_close_range, first, ~0U, 0));

@@ -28,6 +28,12 @@ int process_unshare(int flags) _must_check_;
 /* Whether @capability (CAP_*) is effective, in the process's own user namespace. */
 bool process_is_capable(int capability) _must_check_;
 
+/* setgroups(2), and real, effective and saved id at once (setresgid(2), setresuid(2)), of a process with one
+ * thread: a C library's functions of these names also see to other threads, musl's by three calls more. */
+int process_set_groups(size_t count, const gid_t *groups) _must_check_;
+int process_set_group(gid_t group) _must_check_;
+int process_set_user(uid_t user) _must_check_;
+
 /* close_range(2) from @first to the highest descriptor. Linux 5.9. */
 int process_close_from(unsigned first) _must_check_;
 

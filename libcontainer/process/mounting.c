@@ -24,15 +24,20 @@
 /* Whoever makes directories in a user namespace has to be somebody there. */
 static int become_root(const struct mounting *mounting, struct error *err)
 {
+	int r;
+
 	if (!(mounting->namespaces & CLONE_NEWUSER))
 		return 0;
-	if (setresgid(0, 0, 0) < 0)
-		return error_errno(err, errno, "setresgid (is group 0 mapped?)");
+	r = process_set_group(0);
+	if (r < 0)
+		return error_errno(err, -r, "setresgid (is group 0 mapped?)");
 	/* denied in a user namespace that an unprivileged user made: then there are no others either */
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
-		return error_errno(err, errno, "setgroups");
-	if (setresuid(0, 0, 0) < 0)
-		return error_errno(err, errno, "setresuid (is user 0 mapped?)");
+	r = process_set_groups(0, NULL);
+	if (r < 0 && r != -EPERM)
+		return error_errno(err, -r, "setgroups");
+	r = process_set_user(0);
+	if (r < 0)
+		return error_errno(err, -r, "setresuid (is user 0 mapped?)");
 	init_guard();
 	return 0;
 }

@@ -57,22 +57,26 @@ int stage_time_offsets(struct init_context *context, struct error *err)
 int stage_become_root(struct init_context *context, struct error *err)
 {
 	const struct plan_namespaces *plan = &context->plan->namespaces;
+	int r;
 
 	if (!plan->in_userns)
 		return 0;
-	if (setresgid(0, 0, 0) < 0)
-		return error_errno(err, errno, "setresgid (is group 0 mapped?)");
-	if (!plan->deny_setgroups && !context->plan->process.keep_groups &&
-	    setgroups(0, NULL) < 0) {
-		if (errno != EPERM)
-			return error_errno(err, errno, "setgroups");
+	r = process_set_group(0);
+	if (r < 0)
+		return error_errno(err, -r, "setresgid (is group 0 mapped?)");
+	if (!plan->deny_setgroups && !context->plan->process.keep_groups)
+		r = process_set_groups(0, NULL);
+	if (r < 0) {
+		if (r != -EPERM)
+			return error_errno(err, -r, "setgroups");
 		/* a joined user namespace, or a new one in one of that kind: "deny" is inherited
 		 * (user_namespaces(7)) */
 		trace_debug("setgroups is denied in the user namespace");
 		context->setgroups_denied = true;
 	}
-	if (setresuid(0, 0, 0) < 0)
-		return error_errno(err, errno, "setresuid (is user 0 mapped?)");
+	r = process_set_user(0);
+	if (r < 0)
+		return error_errno(err, -r, "setresuid (is user 0 mapped?)");
 	init_guard();
 	return 0;
 }
