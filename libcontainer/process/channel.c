@@ -1,6 +1,6 @@
 /* Messages of one packet each: a fixed header, then text. SOCK_SEQPACKET keeps the boundaries, so nothing is
- * ever parsed out of a stream, and a length that disagrees with the packet is refused (R-PARSE). The socket
- * buffer (net.core.wmem_default, 208 KiB) holds the largest message at once. */
+ * ever parsed out of a stream, and a length that disagrees with the packet is refused (R-PARSE). A packet is taken
+ * at once, into room for the longest; the socket buffer (net.core.wmem_default, 208 KiB) holds many. */
 #include "process/channel.h"
 
 #include <errno.h>
@@ -69,27 +69,6 @@ void cleanup_channel_message(struct channel_message *message)
 	message->text = NULL;
 }
 
-/* How long the next packet is, without taking it. A peer that leaves with packets unread makes the next call
- * fail once with ECONNRESET, in front of what it has sent itself (net/unix/af_unix.c, unix_release_sock()):
- * its last words are still to be read. */
-static ssize_t next_length(int channel)
-{
-	bool reset = false;
-	ssize_t n;
-	char byte;
-
-	for (;;) {
-		n = recv(channel, &byte, 1, MSG_PEEK | MSG_TRUNC);
-		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
-			break;
-		reset = reset || errno == ECONNRESET;
-	}
-	/* without last words it is not the end that execve makes of a start connection */
-	if (n == 0 && reset)
-		return -ECONNRESET;
-	return n < 0 ? -errno : n;
-}
-
 static int take_fd(struct msghdr *message)
 {
 	struct cmsghdr *c;
@@ -102,49 +81,74 @@ static int take_fd(struct msghdr *message)
 	return fd;
 }
 
+/* Takes the next packet. A peer that leaves with packets unread makes one call fail with ECONNRESET, in front of
+ * what it has sent itself (net/unix/af_unix.c, unix_release_sock()): its last words are still to be read. */
+static ssize_t take_packet(int channel, struct msghdr *packet)
+{
+	bool reset = false;
+	ssize_t n;
+
+	for (;;) {
+		n = recvmsg(channel, packet, MSG_CMSG_CLOEXEC);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+			break;
+		reset = reset || errno == ECONNRESET;
+	}
+	/* without last words it is not the end that execve makes of a start connection */
+	if (n == 0 && reset)
+		return -ECONNRESET;
+	return n < 0 ? -errno : n;
+}
+
+static int keep_text(struct channel_message *message, const char *text, size_t length)
+{
+	message->none[0] = '\0';
+	message->text = message->none;
+	if (length == 0)
+		return 0;
+	message->text = malloc(length + 1);
+	if (!message->text)
+		return -ENOMEM;
+	memcpy(message->text, text, length);
+	message->text[length] = '\0';
+	return 0;
+}
+
 int channel_receive(int channel, struct channel_message *message)
 {
-	_cleanup_free_ char *text = NULL;
+	char text[CHANNEL_TEXT_MAX];
 	struct header header;
-	struct iovec parts[2];
+	struct iovec parts[2] = {
+		{ .iov_base = &header, .iov_len = sizeof header },
+		{ .iov_base = text, .iov_len = sizeof text },
+	};
 	union control control;
-	struct msghdr packet = { .msg_iov = parts };
-	ssize_t length, n;
+	struct msghdr packet = {
+		.msg_iov = parts,
+		.msg_iovlen = 2,
+		.msg_control = control.space,
+		.msg_controllen = sizeof control.space,
+	};
+	ssize_t n;
+	int r;
 
 	cleanup_channel_message(message);
-	length = next_length(channel);
-	if (length <= 0)
-		return (int)length;
-	if (length < (ssize_t)sizeof header ||
-	    length > (ssize_t)sizeof header + CHANNEL_TEXT_MAX)
-		return -EBADMSG;
-	length -= (ssize_t)sizeof header;
-	if (length > 0) {
-		text = malloc((size_t)length + 1);
-		if (!text)
-			return -ENOMEM;
-		text[length] = '\0';
-	}
-	parts[0] = (struct iovec){ .iov_base = &header, .iov_len = sizeof header };
-	parts[1] = (struct iovec){ .iov_base = text, .iov_len = (size_t)length };
-	packet.msg_iovlen = text ? 2 : 1;
-	packet.msg_control = control.space;
-	packet.msg_controllen = sizeof control.space;
-	/* the peer may leave, as above, just before the packet is taken */
-	do
-		n = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC);
-	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	n = take_packet(channel, &packet);
 	if (n < 0)
-		return -errno;
+		return (int)n;
+	/* an empty packet may bring one, too */
 	message->fd = take_fd(&packet);
-	if (n != (ssize_t)sizeof header + length || header.length != (uint32_t)length ||
+	if (n == 0) {
+		cleanup_fd(&message->fd);
+		return 0;
+	}
+	if (n < (ssize_t)sizeof header || header.length != (size_t)n - sizeof header ||
 	    (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return -EBADMSG;
 	message->type = header.type;
 	message->value = header.value;
-	message->none[0] = '\0';
-	message->text = text ? steal_pointer(text) : message->none;
-	return 1;
+	r = keep_text(message, text, header.length);
+	return r < 0 ? r : 1;
 }
 
 int channel_peek(int channel, uint32_t *ret_type)

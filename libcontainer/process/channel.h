@@ -31,7 +31,8 @@ enum channel_type {
 	CHANNEL_LISTENER, /* descriptor: of the system call filter that was just installed */
 };
 
-#define CHANNEL_TEXT_MAX 65536
+/* As long as the text of an error or a log line can be. */
+#define CHANNEL_TEXT_MAX ERROR_TEXT_MAX
 
 /* Creates the two ends. */
 int channel_pair(int ret_ends[2], struct error *err) _must_check_;
