@@ -3,8 +3,10 @@
  * object of config.json the call was for. mountfd_log() brings the file system's own words. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -55,9 +57,18 @@ int mountfd_setattr_path(const char *path, int recursive, uint64_t set, uint64_t
 int mountfd_openat2(int dirfd, const char *path, uint64_t flags, unsigned mode,
 		    uint64_t resolve) _must_check_;
 
-/* Whether @a and @b lead to the same file or directory through the same mount (statx(2)).
- * Returns 1 or 0, or -errno. */
-int mountfd_same_place(int a, int b) _must_check_;
+/* What a descriptor leads to. */
+struct mountfd_place {
+	mode_t mode;
+	uint64_t mount, inode;
+	bool begins_mount; /* it is the root of a mount */
+};
+
+/* statx(2) of @fd, which may be O_PATH. Returns 0 or -errno. */
+int mountfd_examine(int fd, struct mountfd_place *ret_place) _must_check_;
+
+/* Whether both are the same file or directory through the same mount. */
+bool mountfd_same_place(const struct mountfd_place *a, const struct mountfd_place *b);
 
 /* Detaches (MNT_DETACH) the very mount that @fd is the root of, named through the procfs @proc, which becomes the
  * working directory. EINVAL: it is no mount's root, or not in this mount namespace. */

@@ -205,7 +205,8 @@ int stage_working_directory(struct init_context *context, struct error *err)
 		if (r < 0)
 			error_ignore(err, "tried again as the container's user");
 	}
-	umask(plan->umask);
+	if (plan->umask != 022)
+		umask(plan->umask);
 	return 0;
 }
 

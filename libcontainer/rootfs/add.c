@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -101,6 +102,7 @@ int rootfs_add(const struct plan_rootfs *plan, const struct rootfs_sources *sour
 	assembly.owners = &owners;
 	assembly.attached = &attached;
 	assembly.root = root;
+	umask(0); /* of the helper, which ends with this */
 	r = assembly_perform(&assembly, plan->ops, 0, plan->n_ops, err);
 	if (r >= 0)
 		r = adding->confirm(adding->data, err);

@@ -16,13 +16,6 @@
 #include "kernel/uapi.h"
 #include "rootfs/operation.h"
 
-/* Nodes and directories get the modes that they were given; the umask is per process, and the
- * container's own is set much later. */
-static void restore_umask(mode_t *mask)
-{
-	umask(*mask);
-}
-
 static int perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
 	switch (op->kind) {
@@ -54,20 +47,29 @@ static int perform(struct assembly *assembly, const struct plan_op *op, struct e
 	return error_set(err, EINVAL, "unknown kind of operation %d", (int)op->kind);
 }
 
+static bool makes_a_node(const struct plan_op *op)
+{
+	return op->kind == PLAN_OP_DEVICE || op->kind == PLAN_OP_SYMLINK ||
+	       op->kind == PLAN_OP_PTMX;
+}
+
 int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_t from,
 		     size_t to, struct error *err)
 {
-	_cleanup_(restore_umask) __attribute__((unused)) mode_t mask = umask(0);
 	size_t i;
-	int r;
+	int r = 0;
 
-	for (i = from; i < to; i++) {
+	for (i = from; r >= 0 && i < to; i++) {
+		/* a mount may cover the directory, or what leads to it */
+		if (!makes_a_node(&ops[i]))
+			cleanup_fd(&assembly->nodes);
 		assembly->index = i;
 		r = perform(assembly, &ops[i], err);
 		if (r < 0)
-			return op_at(err, &ops[i]);
+			r = op_at(err, &ops[i]);
 	}
-	return 0;
+	cleanup_fd(&assembly->nodes);
+	return r < 0 ? r : 0;
 }
 
 int assembly_open_root(const struct plan_rootfs *plan, struct error *err)

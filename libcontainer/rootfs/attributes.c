@@ -21,6 +21,15 @@ unsigned attributes_at_birth(const struct plan_attributes *attributes)
 	return (unsigned)(attributes->set & BIRTH_FLAGS);
 }
 
+struct plan_attributes attributes_after_birth(const struct plan_attributes *attributes)
+{
+	struct plan_attributes rest = *attributes;
+
+	rest.set &= ~(uint64_t)attributes_at_birth(attributes);
+	rest.clear = 0;
+	return rest;
+}
+
 static int change(int mount, int recursive, uint64_t set, uint64_t clear, struct error *err)
 {
 	int r;

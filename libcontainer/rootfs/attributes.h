@@ -8,6 +8,9 @@
 /* The attributes that fsmount(2) takes at birth. */
 unsigned attributes_at_birth(const struct plan_attributes *attributes);
 
+/* What is left to do with a mount that was born with those; a new mount has nothing to clear. */
+struct plan_attributes attributes_after_birth(const struct plan_attributes *attributes);
+
 /* Applies set and clear, the recursive ones, and the propagation to the mount that @mount is the root
  * of. @default_propagation: MS_*, applied to the whole tree before the operation's own; 0: none.
  * A locked access-time flag, whose change is only ever implied, is left as it is. */

@@ -107,6 +107,7 @@ static int make_in_owner(const struct assembly *assembly, const struct plan_op *
 static int make_mount(struct assembly *assembly, const struct plan_op *op, int *ret_own,
 		      struct error *err)
 {
+	const struct plan_attributes rest = attributes_after_birth(&op->attributes);
 	int mount, r;
 
 	if (op->opened < 0) {
@@ -115,7 +116,7 @@ static int make_mount(struct assembly *assembly, const struct plan_op *op, int *
 			return r;
 		if (mount >= 0) {
 			*ret_own = mount;
-			r = attributes_apply(mount, &op->attributes, 0, err);
+			r = attributes_apply(mount, &rest, 0, err);
 			return r < 0 ? r : mount;
 		}
 		if (mount != -EPERM && mount != -EBUSY)

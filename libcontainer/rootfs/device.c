@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -128,12 +129,24 @@ static int bind_node(const struct assembly *assembly, const struct plan_op *op, 
 	return 0;
 }
 
+/* Whether it is just what it shall be, which it nearly always is. */
+static bool is_finished(int parent, const char *name, const struct plan_device *device)
+{
+	struct stat st;
+
+	return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && matches(&st, device) &&
+	       st.st_uid == device->uid && st.st_gid == device->gid &&
+	       (st.st_mode & 07777) == (device->mode & 07777);
+}
+
 static int finish_node(int parent, const char *name, const struct plan_device *device,
 		       struct error *err)
 {
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
 
+	if (is_finished(parent, name, device))
+		return 0;
 	fd = open_entry(parent, name, &st, err);
 	if (fd == -ENOENT)
 		return op_failed(err, ENOENT, "open the node");
@@ -151,19 +164,37 @@ static int finish_node(int parent, const char *name, const struct plan_device *d
 	return change_mode(fd, device->mode & 07777, err);
 }
 
+int assembly_open_parent(struct assembly *assembly, const char *path, const char **ret_name,
+			 struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) + 1 : 0;
+
+	if (assembly->nodes >= 0 && length > 0 && slash[1] &&
+	    strncmp(path, assembly->nodes_path, length) == 0 &&
+	    !strchr(assembly->nodes_path + length, '/')) {
+		*ret_name = slash + 1;
+		return assembly->nodes;
+	}
+	cleanup_fd(&assembly->nodes);
+	assembly->nodes = target_open_parent(assembly->root, path, ret_name, err);
+	assembly->nodes_path = path;
+	return assembly->nodes;
+}
+
 int device_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
 	const struct plan_device *device = &op->device;
 	const struct target target = { .path = op->target };
-	_cleanup_fd_ int parent = -1, found = -1;
+	_cleanup_fd_ int found = -1;
 	const char *name;
 	struct stat st;
-	int r;
+	int parent, r;
 
 	r = target_check_proc(&target, err);
 	if (r < 0)
 		return r;
-	parent = target_open_parent(assembly->root, op->target, &name, err);
+	parent = assembly_open_parent(assembly, op->target, &name, err);
 	if (parent < 0)
 		return parent;
 	if (device->bind)

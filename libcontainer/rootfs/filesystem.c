@@ -238,16 +238,14 @@ static int make_in_owner(const struct assembly *assembly, const struct plan_op *
 static int dress(const struct assembly *assembly, const struct plan_op *op, int mount,
 		 int target, struct error *err)
 {
-	struct plan_attributes rest = op->attributes;
+	struct plan_attributes rest = attributes_after_birth(&op->attributes);
 	int r;
 
 	if (op->copy_up) {
+		rest = op->attributes;
 		r = copy_up(target, mount, err);
 		if (r < 0)
 			return r;
-	} else {
-		rest.set &= ~(uint64_t)attributes_at_birth(&rest);
-		rest.clear = 0; /* a new mount has nothing to clear */
 	}
 	if (op->idmap.kind == PLAN_IDMAP_OWN) {
 		r = idmap_apply(mount, assembly->sources->userns[assembly->index], &op->idmap,

@@ -16,15 +16,16 @@
 
 int symlink_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
-	_cleanup_fd_ int source = -1, parent = -1;
+	_cleanup_fd_ int source = -1;
 	const char *name;
+	int parent;
 
 	source = target_lookup(assembly->root, op->source, O_NOFOLLOW);
 	if (source == -ENOENT || source == -ENOTDIR)
 		return 0; /* spec-checklist: only "if the source exists" */
 	if (source < 0)
 		return op_failed(err, -source, "open \"%s\" below the root", op->source);
-	parent = target_open_parent(assembly->root, op->target, &name, err);
+	parent = assembly_open_parent(assembly, op->target, &name, err);
 	if (parent < 0)
 		return parent;
 	if (symlinkat(op->source, parent, name) < 0 && errno != EEXIST)
@@ -34,12 +35,12 @@ int symlink_perform(struct assembly *assembly, const struct plan_op *op, struct 
 
 int ptmx_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
-	_cleanup_fd_ int parent = -1;
 	char contents[sizeof PTMX_CONTENTS + 1];
 	const char *name;
+	int parent;
 	ssize_t n;
 
-	parent = target_open_parent(assembly->root, op->target, &name, err);
+	parent = assembly_open_parent(assembly, op->target, &name, err);
 	if (parent < 0)
 		return parent;
 	n = readlinkat(parent, name, contents, sizeof contents);

@@ -148,7 +148,7 @@ static int mask_directory(struct assembly *assembly, int at, struct error *err)
 int masked_path_perform(struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
 	_cleanup_fd_ int at = -1;
-	struct stat st;
+	mode_t mode;
 	int r;
 
 	at = open_place(assembly, op, err);
@@ -158,22 +158,20 @@ int masked_path_perform(struct assembly *assembly, const struct plan_op *op, str
 		return op_failed(err, -at, "open it below the root");
 	if (at < 0)
 		return at;
-	if (fstat(at, &st) < 0)
-		return op_failed(err, errno, "examine it");
-	r = target_is_root(assembly->root, at, err);
+	r = target_examine(assembly->root, at, &mode, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
 		return op_failed(err, EBUSY,
 				 "it is the root itself, a mask over it is not seen");
-	return S_ISDIR(st.st_mode) ? mask_directory(assembly, at, err)
-				   : mask_file(assembly, at, err);
+	return S_ISDIR(mode) ? mask_directory(assembly, at, err) : mask_file(assembly, at, err);
 }
 
 int readonly_path_perform(struct assembly *assembly, const struct plan_op *op,
 			  struct error *err)
 {
 	_cleanup_fd_ int at = -1, clone = -1;
+	mode_t mode;
 	int r;
 
 	at = open_place(assembly, op, err);
@@ -183,7 +181,7 @@ int readonly_path_perform(struct assembly *assembly, const struct plan_op *op,
 		return op_failed(err, -at, "open it below the root");
 	if (at < 0)
 		return at;
-	r = target_is_root(assembly->root, at, err);
+	r = target_examine(assembly->root, at, &mode, err);
 	if (r < 0)
 		return r;
 	if (r > 0)

@@ -16,6 +16,10 @@ struct assembly {
 	/* What the last mask or read-only path lies below, and that mount; NULL and -1. */
 	const struct plan_op *above;
 	int above_fd;
+	/* The directory that the last nodes and links were made in, by the target of the first of them, and its descriptor;
+	 * NULL and -1. Looked up once for all that follow in it, until something else is done to the tree. */
+	const char *nodes_path;
+	int nodes;
 	/* In a container that runs: what was attached, so that it can be taken away again; else NULL. */
 	struct attached *attached;
 	bool cgroup_attached; /* sources->cgroup is in the tree: a further one is a clone of it */
@@ -26,7 +30,7 @@ struct assembly {
 	(struct assembly)                                                              \
 	{                                                                              \
 		.plan = the_plan, .sources = the_sources, .root = -1, .null_mask = -1, \
-		.owned_null = -1, .directory_mask = -1, .above_fd = -1,                \
+		.owned_null = -1, .directory_mask = -1, .above_fd = -1, .nodes = -1,   \
 	}
 
 /* The roots of mounts. */
@@ -38,7 +42,12 @@ struct attached {
 /* add.c: attaches @mount at @at by descriptor, and notes it down in a container that runs. Returns 0 or -errno. */
 int assembly_attach(struct assembly *assembly, int mount, int at) _must_check_;
 
-/* assemble.c: the operations @from up to @to (not included) of @ops, in order. */
+/* device.c: the directory that holds @path, as by target_open_parent(); the descriptor stays the assembly's. */
+int assembly_open_parent(struct assembly *assembly, const char *path, const char **ret_name,
+			 struct error *err) _must_check_;
+
+/* assemble.c: the operations @from up to @to (not included) of @ops, in order. The umask has to be 0, so that
+ * nodes and directories get the modes that they are given. */
 int assembly_perform(struct assembly *assembly, const struct plan_op *ops, size_t from,
 		     size_t to, struct error *err) _must_check_;
 /* In a new mount namespace: what is mounted in it from here on does not reach the host. */

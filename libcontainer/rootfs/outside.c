@@ -5,6 +5,7 @@
  * making: cgroup2 looks at the process's own namespace when its superblock is created, too, and would
  * change the options of the host's hierarchy (apply_cgroup_root_flags() in kernel/cgroup/cgroup.c). */
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -62,11 +63,18 @@ int owner_leave(const struct assembly *assembly, const struct plan_op *op, struc
 	return -ENOTRECOVERABLE;
 }
 
+/* Nodes and directories get the modes that they were given; the umask is per process, and the init's own. */
+static void restore_umask(mode_t *mask)
+{
+	umask(*mask);
+}
+
 int rootfs_assemble_outside(const struct plan_rootfs *plan,
 			    const struct rootfs_sources *sources, struct rootfs_owners *owners,
 			    int *ret_tree, struct error *err)
 {
 	struct assembly assembly = ASSEMBLY_INIT(plan, sources);
+	_cleanup_(restore_umask) __attribute__((unused)) mode_t mask = umask(0);
 	_cleanup_fd_ int at = -1, tree = -1;
 	int r;
 

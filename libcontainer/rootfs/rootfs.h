@@ -43,8 +43,8 @@ int rootfs_open_sources(const struct plan_rootfs *plan, int cgroup, struct arena
 int rootfs_idmap_sources(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
 			 int userns, struct error *err) _must_check_;
 
-/* In the container's side, in its new mount namespace: makes propagation what the plan says, attaches
- * the root at root.path and performs plan->ops in order.
+/* In the container's side, in its new mount namespace, with a umask of 0 (as what follows): makes propagation
+ * what the plan says, attaches the root at root.path and performs plan->ops in order.
  * Returns an O_PATH descriptor of the container's root. */
 int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources *sources,
 		    struct error *err) _must_check_;

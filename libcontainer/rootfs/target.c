@@ -137,9 +137,9 @@ static int splice_link(struct walk *walk, int parent, size_t start, size_t lengt
 static int make_component(struct walk *walk, int parent, const char *name, bool directory,
 			  struct error *err)
 {
+	int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, r;
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
-	int r;
 
 	r = directory ? mkdirat(parent, name, MODE_MADE)
 		      : mknodat(parent, name, S_IFREG | MODE_MADE, 0);
@@ -156,7 +156,12 @@ static int make_component(struct walk *walk, int parent, const char *name, bool 
 			       : -err->code;
 	}
 	walk->created = r == 0;
-	fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	/* what was made is still a directory, or is refused */
+	if (walk->created && directory)
+		flags |= O_DIRECTORY;
+	fd = openat(parent, name, flags);
+	if (fd >= 0 && (flags & O_DIRECTORY))
+		return steal_fd(&fd);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return op_failed(err, errno, "open \"%s\" of \"%s\" below the root", name,
 				 walk->path);
@@ -265,31 +270,35 @@ static int check_procfs_behind(int fd, const struct target *target, struct error
 	return 0;
 }
 
-static int check_kind(int fd, const struct target *target, struct error *err)
+static int check_kind(mode_t mode, const struct target *target, struct error *err)
 {
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return op_failed(err, errno, "examine the target");
-	if (target->directory == (bool)S_ISDIR(st.st_mode))
+	if (target->directory == (bool)S_ISDIR(mode))
 		return 0;
 	return op_failed(err, ENOTDIR,
 			 "the target is %s, but what is to be mounted is %s (are you trying to "
 			 "mount a directory onto a file, or vice-versa?)",
-			 S_ISDIR(st.st_mode) ? "a directory" : "no directory",
+			 S_ISDIR(mode) ? "a directory" : "no directory",
 			 target->directory ? "one" : "none");
 }
 
-int target_is_root(int root, int fd, struct error *err)
+int target_examine(int root, int fd, mode_t *ret_mode, struct error *err)
 {
-	int r = mountfd_same_place(root, fd);
+	struct mountfd_place place, top;
+	int r;
 
-	return r < 0 ? op_failed(err, -r, "compare the target with the root") : r;
+	r = mountfd_examine(fd, &place);
+	/* seldom: the root of another mount */
+	if (r == 0 && place.begins_mount)
+		r = mountfd_examine(root, &top);
+	if (r < 0)
+		return op_failed(err, -r, "examine the target");
+	*ret_mode = place.mode;
+	return place.begins_mount && mountfd_same_place(&place, &top);
 }
 
-static int check_not_root(int root, int fd, struct error *err)
+static int check_not_root(int root, int fd, mode_t *ret_mode, struct error *err)
 {
-	int r = target_is_root(root, fd, err);
+	int r = target_examine(root, fd, ret_mode, err);
 
 	if (r <= 0)
 		return r;
@@ -302,6 +311,7 @@ int target_open(int root, const struct target *target, bool *ret_created, struct
 	_cleanup_fd_ int fd = -1;
 	struct walk walk;
 	int r, allowed;
+	mode_t mode;
 
 	allowed = target_check_proc(target, err);
 	if (allowed < 0)
@@ -319,10 +329,10 @@ int target_open(int root, const struct target *target, bool *ret_created, struct
 					 target->path);
 		return fd;
 	}
-	r = check_not_root(root, fd, err);
+	r = check_not_root(root, fd, &mode, err);
 	if (r < 0)
 		return r;
-	r = check_kind(fd, target, err);
+	r = check_kind(mode, target, err);
 	if (r < 0 && target->no_follow)
 		return error_set(err, ENOTDIR, "\"%s\" must be mounted on ordinary directory",
 				 target->path);

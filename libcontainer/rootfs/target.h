@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -19,9 +20,10 @@ struct target {
  * Returns an O_PATH descriptor, or -errno without a text (ENOENT and ENOTDIR: nothing there). */
 int target_lookup(int root, const char *path, uint64_t flags) _must_check_;
 
-/* Whether @fd, opened below @root, is the root itself. What is mounted over the root stays unseen: the
- * container's processes begin their paths below such a mount. Returns 1 or 0, or -errno with the text. */
-int target_is_root(int root, int fd, struct error *err) _must_check_;
+/* Looks at @fd, opened below @root, which is the root of a mount. @ret_mode: its type and mode, as of stat(2).
+ * Returns 1 for the root itself, over which nothing is mounted to any effect, because the container's processes
+ * begin their paths below such a mount; 0, or -errno with the text. */
+int target_examine(int root, int fd, mode_t *ret_mode, struct error *err) _must_check_;
 
 /* Opens the target of a mount, making what is missing (directories and files with mode 0755; the
  * process's umask is the caller's concern).
