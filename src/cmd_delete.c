@@ -31,7 +31,7 @@ int cmd_delete(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 1,
 		.most = 1,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct operands operands;
 	int r;
 

@@ -74,7 +74,7 @@ int cmd_doctor(struct tare *tare, int argc, char **argv, struct error *err)
 		.options = options,
 		.n_options = ELEMENTS_OF(options),
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct doctor_report report;
 	struct operands operands;
 	int r;

@@ -177,7 +177,7 @@ int cmd_exec(struct tare *tare, int argc, char **argv, struct error *err)
 		.most = -1,
 		.stops = true,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct option_list *const lists[] = { &words.groups, &words.env, &words.capabilities };
 	struct operands operands;
 	int status = 0, r;

@@ -40,7 +40,7 @@ int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err)
 		.most = 2,
 		.stops = true,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct operands operands;
 	int r;
 

@@ -110,7 +110,7 @@ int cmd_list(struct tare *tare, int argc, char **argv, struct error *err)
 		.options = options,
 		.n_options = ELEMENTS_OF(options),
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct verb_container *containers;
 	struct operands operands;
 	size_t count;

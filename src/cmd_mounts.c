@@ -16,7 +16,7 @@ int cmd_mounts(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 3,
 		.most = 3,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct operands operands;
 	bool add;
 	int r;

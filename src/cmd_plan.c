@@ -17,7 +17,7 @@ int cmd_plan(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 0,
 		.most = 1,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
 	struct operands operands;
 	int r;

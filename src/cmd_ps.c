@@ -182,7 +182,7 @@ int cmd_ps(struct tare *tare, int argc, char **argv, struct error *err)
 		.most = -1,
 		.stops = true,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	char name[] = "ps", all[] = "-ef", *usual[] = { name, all, NULL }, *text;
 	struct operands operands;
 	struct pids pids;

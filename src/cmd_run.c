@@ -26,7 +26,7 @@ int cmd_run(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 1,
 		.most = 1,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	_cleanup_trace_file_ struct trace_file trace = TRACE_FILE_INIT;
 	struct operands operands;
 	int status = 0, r;

@@ -13,7 +13,7 @@ int cmd_start(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 1,
 		.most = 1,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	struct operands operands;
 	int r;
 

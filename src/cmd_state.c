@@ -13,7 +13,7 @@ int cmd_state(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 1,
 		.most = 1,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
 	struct verb_container container;
 	struct operands operands;
@@ -28,7 +28,7 @@ int cmd_state(struct tare *tare, int argc, char **argv, struct error *err)
 	r = verb_state(&context, operands.values[0], &container, err);
 	if (r < 0)
 		return r;
-	writer = json_writer_new("  ");
+	writer = json_writer_new_within(tare->arena, "  ");
 	if (!writer)
 		return error_oom(err);
 	state_print(container.record, container.status, container.pid, writer);

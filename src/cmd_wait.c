@@ -20,7 +20,7 @@ int cmd_wait(struct tare *tare, int argc, char **argv, struct error *err)
 		.least = 1,
 		.most = 1,
 	};
-	_cleanup_verb_context_ struct verb_context context = VERB_CONTEXT_INIT;
+	struct verb_context context = VERB_CONTEXT_INIT;
 	_cleanup_json_writer_ struct json_writer *writer = NULL;
 	struct operands operands;
 	struct state_exit exit;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,21 +30,23 @@ int fd_write_all(int fd, const void *data, size_t length, const char *name, stru
 	return 0;
 }
 
-ssize_t fd_read_all(int fd, size_t limit, const char *name, struct arena *arena,
-		    char **ret_text, struct error *err)
+/* @short_ends: a read that brings less than was asked for was the last one. */
+static ssize_t read_whole(int fd, size_t limit, bool short_ends, struct arena *arena,
+			  char **ret_text)
 {
 	size_t capacity = 4096, length = 0;
 	char *text, *larger;
+	bool ended = false;
 	ssize_t n;
 
 	text = arena_alloc(arena, capacity + 1);
 	if (!text)
-		return error_oom(err);
-	for (;;) {
+		return -ENOMEM;
+	while (!ended) {
 		if (length == capacity) {
 			larger = arena_alloc(arena, capacity * 4 + 1);
 			if (!larger)
-				return error_oom(err);
+				return -ENOMEM;
 			memcpy(larger, text, length);
 			text = larger;
 			capacity *= 4;
@@ -52,16 +55,38 @@ ssize_t fd_read_all(int fd, size_t limit, const char *name, struct arena *arena,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return error_errno(err, errno, "read %s", name);
-		if (n == 0)
-			break;
+			return -errno;
 		length += (size_t)n;
 		if (length > limit)
-			return error_set(err, EFBIG, "%s: larger than %zu bytes", name, limit);
+			return -EFBIG;
+		ended = n == 0 || (short_ends && length < capacity);
 	}
 	text[length] = '\0';
 	*ret_text = text;
 	return (ssize_t)length;
+}
+
+static ssize_t explain_read(ssize_t n, size_t limit, const char *name, struct error *err)
+{
+	if (n >= 0)
+		return n;
+	if (n == -ENOMEM)
+		return error_oom(err);
+	if (n == -EFBIG)
+		return error_set(err, EFBIG, "%s: larger than %zu bytes", name, limit);
+	return error_errno(err, (int)-n, "read %s", name);
+}
+
+ssize_t fd_read_all(int fd, size_t limit, const char *name, struct arena *arena,
+		    char **ret_text, struct error *err)
+{
+	return explain_read(read_whole(fd, limit, false, arena, ret_text), limit, name, err);
+}
+
+ssize_t fd_read_regular(int fd, size_t limit, const char *name, struct arena *arena,
+			char **ret_text, struct error *err)
+{
+	return explain_read(read_whole(fd, limit, true, arena, ret_text), limit, name, err);
 }
 
 ssize_t fd_read_file(int dirfd, const char *path, size_t limit, struct arena *arena,

@@ -18,6 +18,10 @@ int fd_write_all(int fd, const void *data, size_t length, const char *name,
 ssize_t fd_read_all(int fd, size_t limit, const char *name, struct arena *arena,
 		    char **ret_text, struct error *err) _must_check_;
 
+/* The same of a regular file of a local file system, which ends with the first short read: one call less. */
+ssize_t fd_read_regular(int fd, size_t limit, const char *name, struct arena *arena,
+			char **ret_text, struct error *err) _must_check_;
+
 /* Opens @path below @dirfd read-only and reads it whole; see fd_read_all(). ENOENT is worth handling. */
 ssize_t fd_read_file(int dirfd, const char *path, size_t limit, struct arena *arena,
 		     char **ret_text, struct error *err) _must_check_;

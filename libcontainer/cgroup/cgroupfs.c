@@ -20,7 +20,10 @@
 #include "cgroup/file.h"
 #include "cgroup/fit.h"
 #include "cgroup/write.h"
+#include "kernel/mountfd.h"
 #include "kernel/uapi.h"
+
+#define USUAL_PLACE "/sys/fs/cgroup"
 
 /* A cgroup in the making. @path is cut at its slashes while its parts are made and removed. */
 struct making {
@@ -70,10 +73,20 @@ static int make_directory(struct making *making, const char *name, struct error 
 	return -err->code;
 }
 
+/* Finds out whether what was reached is a cgroup. */
+static int examine(struct making *making, struct error *err)
+{
+	struct statfs fs;
+
+	if (fstatfs(making->dir, &fs) < 0)
+		return error_errno(err, errno, "examine %s", making->path);
+	making->in_hierarchy = fs.f_type == TARE_CGROUP2_SUPER_MAGIC;
+	return 0;
+}
+
 /* Goes one directory down, to @name; making->path ends with it. */
 static int step(struct making *making, const char *name, struct error *err)
 {
-	struct statfs fs;
 	int fd, r;
 
 	fd = openat(making->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -87,12 +100,26 @@ static int step(struct making *making, const char *name, struct error *err)
 		return error_errno(err, errno, "open cgroup %s", making->path);
 	cleanup_fd(&making->dir);
 	making->dir = fd;
-	if (!making->in_hierarchy) {
-		if (fstatfs(fd, &fs) < 0)
-			return error_errno(err, errno, "examine %s", making->path);
-		making->in_hierarchy = fs.f_type == TARE_CGROUP2_SUPER_MAGIC;
+	return making->in_hierarchy ? 0 : examine(making, err);
+}
+
+/* Opens where the way begins: the place where the hierarchy usually is, or the root. Returns the rest of the
+ * path. */
+static char *begin(struct making *making, struct error *err)
+{
+	size_t length = strlen(USUAL_PLACE);
+
+	if (strncmp(making->path, USUAL_PLACE "/", length + 1) == 0) {
+		making->dir = mountfd_openat2(AT_FDCWD, USUAL_PLACE, O_RDONLY | O_DIRECTORY, 0,
+					      TARE_RESOLVE_NO_SYMLINKS);
+		if (making->dir >= 0)
+			return examine(making, err) < 0 ? NULL : making->path + length + 1;
 	}
-	return 0;
+	making->dir = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (making->dir >= 0)
+		return making->path + 1;
+	error_errno(err, errno, "open /");
+	return NULL;
 }
 
 /* Goes down the whole path. Before each step below the hierarchy's root the controllers are enabled for
@@ -100,12 +127,11 @@ static int step(struct making *making, const char *name, struct error *err)
 static int go_down(struct making *making, const struct controllers *controllers,
 		   struct error *err)
 {
-	char *name = making->path + 1, *slash;
+	char *name = begin(making, err), *slash;
 	int r;
 
-	making->dir = openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (making->dir < 0)
-		return error_errno(err, errno, "open /");
+	if (!name)
+		return -err->code;
 	while (name) {
 		if (making->in_hierarchy) {
 			name[-1] = '\0';

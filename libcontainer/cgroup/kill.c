@@ -6,8 +6,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -332,17 +334,16 @@ int cgroup_processes(const char *path, void (*each)(void *data, pid_t pid), void
 /* A key of cgroup.events; 0 when the cgroup is gone. */
 static int event(const char *path, const char *key, struct error *err)
 {
-	_cleanup_fd_ int dir = -1;
+	char file[PATH_MAX], text[256];
 	uint64_t value = 0;
-	char text[256];
 	ssize_t n;
 
 	if (!path)
 		return 0;
-	dir = open_path(path, err);
-	if (dir < 0)
-		return is_gone(dir) ? 0 : dir;
-	n = cgroup_file_read(dir, "cgroup.events", text, sizeof text);
+	if ((size_t)snprintf(file, sizeof file, "%s/cgroup.events", path) >= sizeof file)
+		return error_errno(err, ENAMETOOLONG, "read %s/cgroup.events", path);
+	/* the hierarchy's own root has no such file */
+	n = cgroup_file_read(AT_FDCWD, file, text, sizeof text);
 	if (n < 0)
 		return is_gone((int)n)
 			       ? 0

@@ -30,6 +30,7 @@ static bool is_late(const struct outside *outside, enum spec_namespace_type type
 static int open_owner(const struct outside *outside, enum spec_namespace_type type,
 		      struct rootfs_owners *owners)
 {
+	const struct plan_namespace *of = outside->plan->namespaces.of;
 	const char *name = spec_namespace_proc_name(type);
 	char path[64];
 
@@ -37,11 +38,16 @@ static int open_owner(const struct outside *outside, enum spec_namespace_type ty
 	snprintf(path, sizeof path, "%d/ns/%s", (int)outside->child->pid, name);
 	if (is_late(outside, type))
 		owners->theirs[type] = -1;
-	else if (outside->plan->namespaces.of[type].mode == PLAN_NS_JOIN)
+	else if (of[type].mode == PLAN_NS_NEW && of[SPEC_NAMESPACE_PID].mode == PLAN_NS_NEW &&
+		 owners->theirs[SPEC_NAMESPACE_PID] >= 0)
+		/* the right to look into the child is there, so it can be entered by its pidfd */
+		owners->of_process |= spec_namespace_flag(type);
+	else if (of[type].mode == PLAN_NS_JOIN)
 		owners->theirs[type] = fcntl(outside->join->fds[type], F_DUPFD_CLOEXEC, 3);
 	else
 		owners->theirs[type] = openat(outside->proc, path, O_RDONLY | O_CLOEXEC);
-	if (owners->theirs[type] < 0 && !is_late(outside, type))
+	if (owners->theirs[type] < 0 && !is_late(outside, type) &&
+	    !(owners->of_process & spec_namespace_flag(type)))
 		return -errno;
 	if (type == SPEC_NAMESPACE_PID)
 		return 0; /* an option of procfs: it is not entered */
@@ -100,22 +106,22 @@ static int await_network(struct rootfs_owners *owners, enum spec_namespace_type 
 }
 
 /* @ret_tree: -1 when the child has to do it. @ret_namespace: -1 when it is not to be entered as a namespace. */
-static int assemble(const struct outside *outside, int *ret_tree, int *ret_namespace,
-		    struct error *err)
+static int assemble(const struct outside *outside, struct rootfs_owners *owners, int *ret_tree,
+		    int *ret_namespace, struct error *err)
 {
-	_cleanup_(rootfs_owners_close) struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
 	struct late late = { .channel = outside->child->channel };
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
 	int r;
 
-	owners.await = await_network;
-	owners.data = &late;
-	r = open_owners(outside, &owners);
+	owners->process = outside->child->pidfd;
+	owners->await = await_network;
+	owners->data = &late;
+	r = open_owners(outside, owners);
 	if (r < 0) {
 		trace_debug("the child's namespaces can't be opened: %s", error_errno_text(-r));
 		return 0;
 	}
-	r = rootfs_assemble_outside(rootfs, outside->sources, &owners, ret_tree, err);
+	r = rootfs_assemble_outside(rootfs, outside->sources, owners, ret_tree, err);
 	if (r == 0 && *ret_tree >= 0 && rootfs->entrance == PLAN_ENTER_NAMESPACE) {
 		*ret_namespace = rootfs_make_namespace(*ret_tree, err);
 		r = *ret_namespace < 0 ? *ret_namespace : 0;
@@ -131,11 +137,12 @@ static int assemble(const struct outside *outside, int *ret_tree, int *ret_names
 int outside_assemble(const struct outside *outside, struct error *err)
 {
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
-	/* The tree that was copied goes when the init has been told: to dissolve mounts takes a while. */
+	/* All of it goes when the init has been told: to dissolve the mounts of a copied tree takes a while. */
+	_cleanup_(rootfs_owners_close) struct rootfs_owners owners = ROOTFS_OWNERS_INIT;
 	_cleanup_fd_ int tree = -1, namespace = -1;
 	int r;
 
-	r = assemble(outside, &tree, &namespace, err);
+	r = assemble(outside, &owners, &tree, &namespace, err);
 	if (r < 0)
 		return r;
 	if (tree >= 0)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -126,9 +125,6 @@ static int mask_file(struct assembly *assembly, int at, struct error *err)
 		mask = assembly->owned_null = source_open_null(err);
 	if (mask < 0)
 		return mask;
-	r = mountfd_setattr(mask, 0, 0, 0, MS_PRIVATE, -1);
-	if (r < 0)
-		return op_failed(err, -r, "change the propagation of the mask");
 	r = attach(mask, at, err);
 	if (r == 0)
 		assembly->null_mask = mask;

@@ -142,7 +142,7 @@ int copy_up(int source, int mount, struct error *err) _must_check_;
  * Used by the caller, and by the container's side when the caller had not the right. */
 int source_open(const struct plan_op *op, struct error *err) _must_check_;
 
-/* A detached clone of the host's /dev/null, verified to be character device 1:3 and read-only, so
+/* A detached clone of the host's /dev/null, verified to be character device 1:3, read-only and private, so
  * that no one can change the host's node through it (security rule R-NULL). */
 int source_open_null(struct error *err) _must_check_;
 

@@ -4,6 +4,7 @@
  * -1, and the container's side, which has the right in its own namespace, opens the path. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -93,7 +94,7 @@ int source_open_null(struct error *err)
 			"/dev/null is not character device 1:3: refusing to mask with it");
 	r = mountfd_setattr(
 		fd, 0, TARE_MOUNT_ATTR_RDONLY | TARE_MOUNT_ATTR_NOSUID | TARE_MOUNT_ATTR_NOEXEC,
-		0, 0, -1);
+		0, MS_PRIVATE, -1);
 	if (r < 0)
 		return op_failed(err, -r, "make the clone of /dev/null read-only");
 	return steal_fd(&fd);

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "state/state.h"
+#include "state/store.h"
 
 #define EXEC_FILE "exec.json"
 #define FILTER_FILE "seccomp.bpf"
@@ -96,9 +97,9 @@ static int read_filter(const struct state_dir *dir, struct arena *arena,
 	ssize_t n;
 	char *text;
 
-	n = fd_read_file(dir->fd, FILTER_FILE,
-			 sizeof head + BPF_MAXINSNS * sizeof(struct sock_filter), arena, &text,
-			 err);
+	n = state_read_file(dir, FILTER_FILE,
+			    sizeof head + BPF_MAXINSNS * sizeof(struct sock_filter), arena,
+			    &text, err);
 	if (n < 0)
 		return error_at(err, "read the container's system call filter");
 	if ((size_t)n >= sizeof head)
@@ -141,7 +142,7 @@ int state_read_exec(const struct state_dir *dir, struct arena *arena,
 	ssize_t n;
 	int r;
 
-	n = fd_read_file(dir->fd, EXEC_FILE, JSON_SIZE_MAX, arena, &text, err);
+	n = state_read_file(dir, EXEC_FILE, JSON_SIZE_MAX, arena, &text, err);
 	if (n == -ENOENT)
 		return error_set(err, ENODATA,
 				 "the container was created by a tare that had no exec");

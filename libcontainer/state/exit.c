@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "state/state.h"
+#include "state/store.h"
 
 #define EXIT_FILE "exit.json"
 #define EXIT_FILE_MAX 4096
@@ -80,7 +81,7 @@ int state_read_exit(const struct state_dir *dir, struct arena *arena,
 	ssize_t n;
 	int r;
 
-	n = fd_read_file(dir->fd, EXIT_FILE, EXIT_FILE_MAX, arena, &text, err);
+	n = state_read_file(dir, EXIT_FILE, EXIT_FILE_MAX, arena, &text, err);
 	if (n == -ENOENT)
 		return error_set(err, ENODATA, "nobody has seen the container's end");
 	if (n < 0)

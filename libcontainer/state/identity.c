@@ -73,7 +73,6 @@ int state_check_reachable(const struct state_record *record, int proc, struct er
 int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_identity,
 		   struct error *err)
 {
-	struct state_identity identity = { .pid = pid };
 	int r;
 
 	r = is_own_procfs(proc);
@@ -82,9 +81,18 @@ int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_id
 				 "/proc is that of another pid namespace: mount one of this "
 				 "namespace there");
 	if (r > 0)
-		r = own_pid_namespace(proc, &identity.pid_ns);
+		r = own_pid_namespace(proc, &ret_identity->pid_ns);
 	if (r < 0)
 		return error_errno(err, -r, "find out the pid namespace");
+	return state_identify_further(pid, pidfd, proc, ret_identity, err);
+}
+
+int state_identify_further(pid_t pid, int pidfd, int proc, struct state_identity *further,
+			   struct error *err)
+{
+	struct state_identity identity = { .pid = pid, .pid_ns = further->pid_ns };
+	int r;
+
 	r = process_start_time(proc, pid, &identity.start_time, NULL);
 	if (r < 0)
 		return error_errno(err, -r, "read the start time of process %d", (int)pid);
@@ -92,7 +100,7 @@ int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_id
 	if (r < 0 && r != -EOPNOTSUPP)
 		return error_errno(err, -r, "read the pidfs id of process %d", (int)pid);
 	identity.has_pidfs_id = r == 0;
-	*ret_identity = identity;
+	*further = identity;
 	return 0;
 }
 

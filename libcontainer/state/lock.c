@@ -1,13 +1,11 @@
-/* The container's lock: flock(2) on an open file of its own for the container's directory. The directory
+/* The container's lock: flock(2) on the open container's directory. The directory
  * may be removed and made again by others while one waits, so that after locking the name is asked once
  * more. Unlocking says so explicitly (LOCK_UN): a lock belongs to the open file, which a forked child
  * shares, and closing the parent's descriptor alone would leave it locked. */
 #include <errno.h>
 #include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "state/state.h"
 #include "state/store.h"
 
@@ -46,30 +44,25 @@ static int lock_within(int fd, int timeout_ms)
 int state_lock(const struct state_store *store, const char *id, struct state_dir *dir,
 	       int timeout_ms, struct error *err)
 {
-	_cleanup_fd_ int fd = -1;
-	int r;
+	int r = lock_within(dir->fd, timeout_ms);
 
-	fd = state_enter(store, id);
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+	/* whoever removes it holds the lock */
+	if (r < 0 && !state_is_current(store, id, dir->fd))
 		return error_set(err, ENOENT, "container does not exist");
-	if (fd < 0)
-		return error_errno(err, -fd, "open the state of %s", id);
-	r = lock_within(fd, timeout_ms);
 	if (r == -EWOULDBLOCK || r == -ETIMEDOUT)
 		return error_set(err, -r, "container %s is locked by another command", id);
 	if (r < 0)
 		return error_errno(err, -r, "lock the state of %s", id);
-	if (!state_is_current(store, id, fd) || !state_is_current(store, id, dir->fd))
-		return error_set(err, ENOENT, "container does not exist");
-	dir->lock = steal_fd(&fd);
-	return 0;
+	dir->locked = true;
+	if (state_is_current(store, id, dir->fd))
+		return 0;
+	state_unlock(dir);
+	return error_set(err, ENOENT, "container does not exist");
 }
 
 void state_unlock(struct state_dir *dir)
 {
-	if (dir->lock < 0)
-		return;
-	flock(dir->lock, LOCK_UN);
-	close(dir->lock);
-	dir->lock = -1;
+	if (dir->locked)
+		flock(dir->fd, LOCK_UN);
+	dir->locked = false;
 }

@@ -333,13 +333,23 @@ int state_parse_record(const char *text, size_t length, struct arena *arena,
 	return 0;
 }
 
+ssize_t state_read_file(const struct state_dir *dir, const char *name, size_t limit,
+			struct arena *arena, char **ret_text, struct error *err)
+{
+	_cleanup_fd_ int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return error_errno(err, errno, "open %s", name);
+	return fd_read_regular(fd, limit, name, arena, ret_text, err);
+}
+
 int state_read(const struct state_dir *dir, struct arena *arena,
 	       struct state_record **ret_record, struct error *err)
 {
 	char *text;
 	ssize_t n;
 
-	n = fd_read_file(dir->fd, STATE_RECORD_FILE, JSON_SIZE_MAX, arena, &text, err);
+	n = state_read_file(dir, STATE_RECORD_FILE, JSON_SIZE_MAX, arena, &text, err);
 	if (n == -ENOENT)
 		return error_set(err, ENODATA, "there is no record of the container");
 	if (n < 0)

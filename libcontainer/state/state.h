@@ -94,12 +94,12 @@ struct state_store {
 /* An open container directory. */
 struct state_dir {
 	int fd; /* the directory; -1: none */
-	int lock; /* the locked descriptor, or -1 */
+	bool locked; /* by this process, until state_unlock() */
 };
-#define STATE_DIR_INIT               \
-	(struct state_dir)           \
-	{                            \
-		.fd = -1, .lock = -1 \
+#define STATE_DIR_INIT                    \
+	(struct state_dir)                \
+	{                                 \
+		.fd = -1, .locked = false \
 	}
 
 /* The default state root: /run/tare for root in the initial user namespace, else
@@ -204,6 +204,10 @@ int state_list(const struct state_store *store, int (*each)(void *data, const ch
  * another process. */
 int state_identify(pid_t pid, int pidfd, int proc, struct state_identity *ret_identity,
 		   struct error *err) _must_check_;
+
+/* The same for a further process of a namespace that was found out so: @further has it as pid_ns, and gets the rest. */
+int state_identify_further(pid_t pid, int pidfd, int proc, struct state_identity *further,
+			   struct error *err) _must_check_;
 
 /* Opens a pidfd of the very process that @identity names.
  * Returns it, or -ESRCH when that process is gone or a zombie, or -EXDEV when it was recorded in another pid

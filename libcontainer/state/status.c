@@ -48,7 +48,7 @@ enum state_status state_status_now(const struct state_dir *dir,
 		if (state_alive(&record->holder, proc))
 			return STATE_CREATING;
 		/* before the holder is written down only the lock tells */
-		if (record->holder.pid == 0 && dir->lock < 0 && state_is_locked(dir))
+		if (record->holder.pid == 0 && !dir->locked && state_is_locked(dir))
 			return STATE_CREATING;
 		return STATE_STOPPED;
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -101,12 +102,13 @@ int state_open(const char *path, bool make, struct arena *arena, struct state_st
 		return error_oom(err);
 	if (strcmp(clean, "/") == 0)
 		return error_set(err, EINVAL, "the state root must not be /");
-	if (make) {
+	fd = openat(AT_FDCWD, clean, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && make) {
 		r = make_root(clean, arena, err);
 		if (r < 0)
 			return r;
+		fd = openat(AT_FDCWD, clean, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	fd = openat(AT_FDCWD, clean, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "open the state root %s", clean);
 	*ret_store = (struct state_store){ .fd = steal_fd(&fd), .path = clean, .proc = -1 };
@@ -165,7 +167,7 @@ int state_open_dir(const struct state_store *store, const char *id, struct state
 		return error_set(err, ENOENT, "container does not exist");
 	if (fd < 0)
 		return error_errno(err, -fd, "open the state of %s", id);
-	*ret_dir = (struct state_dir){ .fd = fd, .lock = -1 };
+	*ret_dir = (struct state_dir){ .fd = fd };
 	return 0;
 }
 
@@ -177,33 +179,41 @@ void state_dir_close(struct state_dir *dir)
 	dir->fd = -1;
 }
 
+/* The kernel's struct linux_dirent64 (getdents(2)): by the C library's functions it is a second descriptor, a buffer
+ * of two pages and nine calls. */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
 /* Removes every file in the directory but the record. Directories are not tare's; they stay, and so will what
  * holds them. */
 static int remove_files(int dir, struct error *err)
 {
-	_cleanup_dir_ DIR *stream = NULL;
-	struct dirent *entry;
-	int fd;
+	union {
+		char bytes[2048];
+		struct entry entry;
+	} buffer;
+	const struct entry *entry;
+	long n, at;
 
-	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, errno, "open the state directory");
-	stream = fdopendir(fd);
-	if (!stream) {
-		close(fd);
+	if (lseek(dir, 0, SEEK_SET) < 0)
 		return error_errno(err, errno, "read the state directory");
-	}
-	while (errno = 0, (entry = readdir(stream)) != NULL) {
-		if (!path_is_name(entry->d_name) ||
-		    strcmp(entry->d_name, STATE_RECORD_FILE) == 0)
-			continue;
-		if (unlinkat(dir, entry->d_name, 0) < 0 && errno != ENOENT)
-			return error_errno(err, errno, "remove %s from the state directory",
-					   entry->d_name);
-	}
-	if (errno != 0)
-		return error_errno(err, errno, "read the state directory");
-	return 0;
+	while ((n = syscall(SYS_getdents64, dir, &buffer, sizeof buffer)) > 0)
+		for (at = 0; at < n; at += entry->length) {
+			entry = (const struct entry *)(const void *)(buffer.bytes + at);
+			if (!path_is_name(entry->name) ||
+			    strcmp(entry->name, STATE_RECORD_FILE) == 0)
+				continue;
+			if (unlinkat(dir, entry->name, 0) < 0 && errno != ENOENT)
+				return error_errno(err, errno,
+						   "remove %s from the state directory",
+						   entry->name);
+		}
+	return n < 0 ? error_errno(err, errno, "read the state directory") : 0;
 }
 
 /* Opens and locks the directory of @id, which @made says is new. Returns 1 with @dir locked and current, 0
@@ -211,7 +221,7 @@ static int remove_files(int dir, struct error *err)
 static int take_directory(const struct state_store *store, const char *id, bool made,
 			  struct state_dir *dir, struct error *err)
 {
-	_cleanup_fd_ int fd = -1, lock = -1;
+	_cleanup_fd_ int fd = -1;
 
 	fd = state_enter(store, id);
 	if (fd == -ENOENT)
@@ -221,22 +231,17 @@ static int take_directory(const struct state_store *store, const char *id, bool 
 				 id);
 	if (fd < 0)
 		return error_errno(err, -fd, "open the state directory of %s", id);
-	lock = state_enter(store, id);
-	if (lock < 0)
-		return lock == -ENOENT
-			       ? 0
-			       : error_errno(err, -lock, "open the state directory of %s", id);
-	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
 			return error_set(err, EEXIST, "container with given ID already exists");
 		return error_errno(err, errno, "lock the state directory of %s", id);
 	}
-	if (!state_is_current(store, id, fd) || !state_is_current(store, id, lock))
+	if (!state_is_current(store, id, fd))
 		return 0;
 	/* mkdir(2) took away what the umask names */
 	if (made && fchmod(fd, 0711) < 0)
 		return error_errno(err, errno, "change the mode of the state directory");
-	*dir = (struct state_dir){ .fd = steal_fd(&fd), .lock = steal_fd(&lock) };
+	*dir = (struct state_dir){ .fd = steal_fd(&fd), .locked = true };
 	return 1;
 }
 

@@ -16,6 +16,10 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 int state_parse_record(const char *text, size_t length, struct arena *arena,
 		       struct state_record **ret_record, struct error *err) _must_check_;
 
+/* Reads a file of the container's directory whole, as fd_read_file(); such files are replaced, not written to. */
+ssize_t state_read_file(const struct state_dir *dir, const char *name, size_t limit,
+			struct arena *arena, char **ret_text, struct error *err) _must_check_;
+
 /* Whether @fd is the directory that the name @id leads to at this moment. */
 bool state_is_current(const struct state_store *store, const char *id, int fd);
 

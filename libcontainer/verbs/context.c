@@ -56,11 +56,3 @@ int verb_context_open_without_root(const struct verb_settings *settings, struct 
 	};
 	return 0;
 }
-
-void verb_context_close(struct verb_context *context)
-{
-	state_store_close(&context->store);
-	if (context->proc >= 0)
-		close(context->proc);
-	context->proc = -1;
-}

@@ -88,14 +88,10 @@ static int begin_record(struct creation *c, struct error *err)
 
 /* compat: below Linux 6.14 a process is known by its number and its start time alone; the verbs that come later
  * go by what the record has. */
-static int identify(const struct creation *c, pid_t pid, int pidfd,
-		    struct state_identity *ret_identity, struct error *err)
+static void drop_unused(const struct creation *c, struct state_identity *identity)
 {
-	int r = state_identify(pid, pidfd, c->context->proc, ret_identity, err);
-
-	if (r >= 0 && !c->prepared.caps.pidfs_id)
-		ret_identity->has_pidfs_id = false;
-	return r;
+	if (!c->prepared.caps.pidfs_id)
+		identity->has_pidfs_id = false;
 }
 
 /* The name is ours from here on; what a killed tare left under it is cleared away first. */
@@ -129,9 +125,10 @@ int create_claim_name(struct creation *c, struct error *err)
 	self = process_pidfd_open(getpid());
 	if (self < 0)
 		return error_errno(err, -self, "pidfd_open");
-	r = identify(c, getpid(), self, &c->record.holder, err);
+	r = state_identify(getpid(), self, c->context->proc, &c->record.holder, err);
 	if (r < 0)
 		return r;
+	drop_unused(c, &c->record.holder);
 	return state_write(&c->dir, &c->record, c->context->arena, err);
 }
 
@@ -140,9 +137,12 @@ int create_record_init(struct creation *c, struct error *err)
 	const struct child *child = &c->created.child;
 	int r;
 
-	r = identify(c, child->pid, child->pidfd, &c->record.init, err);
+	c->record.init.pid_ns = c->record.holder.pid_ns;
+	r = state_identify_further(child->pid, child->pidfd, c->context->proc, &c->record.init,
+				   err);
 	if (r < 0)
 		return r;
+	drop_unused(c, &c->record.init);
 	return state_write(&c->dir, &c->record, c->context->arena, err);
 }
 
@@ -194,7 +194,7 @@ int create_record_for_exec(struct creation *c, struct error *err)
 /* After hooks the lock is taken again: if the container was deleted meanwhile, this fails. */
 static int take_lock_again(struct creation *c, struct error *err)
 {
-	if (c->dir.lock >= 0)
+	if (c->dir.locked)
 		return 0;
 	return state_lock(&c->context->store, c->options->id, &c->dir, -1, err);
 }

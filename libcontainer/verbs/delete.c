@@ -110,7 +110,7 @@ static int destroy(struct verb_context *context, const struct verb_container *co
 		   struct error *err)
 {
 	const struct state_record *record = container->record;
-	int r;
+	int r = 0;
 
 	/* Written down by a create that did not come to its end; one that still lives is ended first, so that it
 	 * makes nothing new (delete --force). */
@@ -120,7 +120,8 @@ static int destroy(struct verb_context *context, const struct verb_container *co
 			return r;
 		return verb_clear_remains(context, record, err);
 	}
-	r = end_process(context, &record->init, "init", err);
+	if (container->status != STATE_STOPPED)
+		r = end_process(context, &record->init, "init", err);
 	if (r < 0)
 		return r;
 	r = destroy_cgroup(record, err);

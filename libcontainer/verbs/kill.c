@@ -80,7 +80,7 @@ int verb_kill(struct verb_context *context, const char *id, int signal, bool all
 	r = state_open_dir(&context->store, id, &dir, err);
 	if (r < 0)
 		return r;
-	r = observe(context, &dir, id, &container, err);
+	r = observe_life(context, &dir, id, &container, err);
 	if (r < 0)
 		return r;
 	record = container.record;

@@ -30,8 +30,8 @@ static bool is_frozen(const char *cgroup)
 	return r > 0;
 }
 
-int observe(struct verb_context *context, const struct state_dir *dir, const char *id,
-	    struct verb_container *ret_container, struct error *err)
+int observe_life(struct verb_context *context, const struct state_dir *dir, const char *id,
+		 struct verb_container *ret_container, struct error *err)
 {
 	struct verb_container container = { .recorded = true };
 	int r;
@@ -53,13 +53,23 @@ int observe(struct verb_context *context, const struct state_dir *dir, const cha
 		return r;
 	}
 	container.status = state_status_now(dir, container.record, context->proc);
-	if ((container.status == STATE_RUNNING || container.status == STATE_CREATED) &&
-	    is_frozen(container.record->cgroup))
-		container.status = STATE_PAUSED;
 	if (container.status != STATE_STOPPED)
 		container.pid = container.record->init.pid;
 	*ret_container = container;
 	return 0;
+}
+
+int observe(struct verb_context *context, const struct state_dir *dir, const char *id,
+	    struct verb_container *ret_container, struct error *err)
+{
+	int r = observe_life(context, dir, id, ret_container, err);
+
+	if (r >= 0 &&
+	    (ret_container->status == STATE_RUNNING ||
+	     ret_container->status == STATE_CREATED) &&
+	    is_frozen(ret_container->record->cgroup))
+		ret_container->status = STATE_PAUSED;
+	return r;
 }
 
 int observe_locked(struct verb_context *context, const char *id, struct state_dir *ret_dir,

@@ -9,6 +9,10 @@
 int observe(struct verb_context *context, const struct state_dir *dir, const char *id,
 	    struct verb_container *ret_container, struct error *err) _must_check_;
 
+/* The same for who does not care whether it is paused: the cgroup is not asked. */
+int observe_life(struct verb_context *context, const struct state_dir *dir, const char *id,
+		 struct verb_container *ret_container, struct error *err) _must_check_;
+
 /* Opens @id's directory, waits up to ten seconds for its lock, and looks at it: for the verbs that change a
  * living container (pause, resume, update).
  * Errors: ENOENT "container does not exist", also when it was deleted meanwhile; ETIMEDOUT: another command

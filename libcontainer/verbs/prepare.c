@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,22 +19,44 @@
 /* As many as --preserve-fds takes. */
 #define LISTEN_FDS_MAX (1 << 20)
 
-static int resolve_bundle(struct verb_context *context, const char *given,
-			  struct prepared *prepared, struct error *err)
+/* What the kernel calls an open directory. Returns its length, or 0 where procfs can't tell, because it is another
+ * pid namespace's, or the directory is not below the root. */
+static size_t path_of(int proc, int directory, char *path, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "self/fd/%d", directory);
+	n = readlinkat(proc, link, path, size);
+	return n > 0 && (size_t)n < size && path[0] == '/' ? (size_t)n : 0;
+}
+
+/* Opens the bundle and finds its path without links: a look at each of its directories is spared. */
+static int open_bundle(struct verb_context *context, const char *given,
+		       struct prepared *prepared, struct error *err)
 {
 	char resolved[PATH_MAX];
+	_cleanup_fd_ int fd = -1;
+	size_t length;
 
-	if (!realpath(given ? given : ".", resolved))
-		return error_errno(err, errno, "bundle %s", given ? given : ".");
+	given = given ? given : ".";
+	fd = openat(AT_FDCWD, given, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "bundle %s", given);
+	length = path_of(context->proc, fd, resolved, sizeof resolved);
+	if (length > 0)
+		resolved[length] = '\0';
+	else if (!realpath(given, resolved))
+		return error_errno(err, errno, "bundle %s", given);
 	prepared->bundle = arena_strdup(context->arena, resolved);
-	return prepared->bundle ? 0 : error_oom(err);
+	return prepared->bundle ? steal_fd(&fd) : error_oom(err);
 }
 
 /* A bundle's config.json is a regular file: a fifo would be waited for without end. What --config names may be
  * anything that can be read, such as a shell's <(...). */
-static int open_config(const char *bundle, const char *config, struct error *err)
+static int open_config(int directory, const char *bundle, const char *config, struct error *err)
 {
-	_cleanup_fd_ int dir = -1, fd = -1;
+	_cleanup_fd_ int fd = -1;
 	struct stat st;
 
 	if (config) {
@@ -43,10 +66,7 @@ static int open_config(const char *bundle, const char *config, struct error *err
 					   config);
 		return steal_fd(&fd);
 	}
-	dir = openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return error_errno(err, errno, "bundle %s", bundle);
-	fd = openat(dir, "config.json", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = openat(directory, "config.json", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return error_set(err, ENOENT,
 				 "JSON specification file config.json not found (in %s)",
@@ -58,14 +78,14 @@ static int open_config(const char *bundle, const char *config, struct error *err
 	return steal_fd(&fd);
 }
 
-static int load(struct verb_context *context, const char *config, struct prepared *prepared,
-		struct error *err)
+static int load(struct verb_context *context, int bundle, const char *config,
+		struct prepared *prepared, struct error *err)
 {
 	_cleanup_fd_ int fd = -1;
 	char *text;
 	ssize_t n;
 
-	fd = open_config(prepared->bundle, config, err);
+	fd = open_config(bundle, prepared->bundle, config, err);
 	if (fd < 0)
 		return fd;
 	n = fd_read_all(fd, JSON_SIZE_MAX, "config.json", context->arena, &text, err);
@@ -161,13 +181,14 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 int prepare(struct verb_context *context, const struct verb_create_options *options,
 	    bool detached, struct prepared *ret_prepared, struct error *err)
 {
+	_cleanup_fd_ int bundle = -1;
 	int r;
 
 	timeline_step(options->timeline, "reading config.json");
-	r = resolve_bundle(context, options->bundle, ret_prepared, err);
-	if (r < 0)
-		return r;
-	r = load(context, options->config, ret_prepared, err);
+	bundle = open_bundle(context, options->bundle, ret_prepared, err);
+	if (bundle < 0)
+		return bundle;
+	r = load(context, bundle, options->config, ret_prepared, err);
 	if (r < 0)
 		return r;
 	timeline_step(options->timeline, "probing and planning");

@@ -118,7 +118,7 @@ static int record_running(struct verb_context *context, struct state_dir *dir,
 {
 	int r;
 
-	if (dir->lock < 0) {
+	if (!dir->locked) {
 		r = state_lock(&context->store, record->id, dir, -1, err);
 		if (r == -ENOENT) {
 			error_ignore(err, "the container was deleted while it started");

@@ -40,7 +40,7 @@ struct verb_context {
 		.store = { .fd = -1 }, .proc = -1 \
 	}
 
-/* Opens procfs and the state root. A root that does not exist is no error here: store.fd stays -1 and the
+/* Opens procfs and the state root, which stay open until the process ends. A root that does not exist is no error here: store.fd stays -1 and the
  * verbs answer that the container does not exist.
  * @make_root: create the root when it is missing (create and run). */
 int verb_context_open(const struct verb_settings *settings, bool make_root, struct arena *arena,
@@ -50,8 +50,6 @@ int verb_context_open(const struct verb_settings *settings, bool make_root, stru
 int verb_context_open_without_root(const struct verb_settings *settings, struct arena *arena,
 				   struct verb_context *ret_context,
 				   struct error *err) _must_check_;
-void verb_context_close(struct verb_context *context);
-#define _cleanup_verb_context_ __attribute__((cleanup(verb_context_close)))
 
 /* The options of create, run and plan. */
 struct verb_create_options {

@@ -58,12 +58,14 @@ BORNE = [
     ("read", "", "the same two files"),
     ("lseek", "", "the same two files"),
     ("access", "/sys/fs/cgroup", "asked again when the cgroup is made"),
+    ("openat2", "^/sys/fs/cgroup$", "the way to the cgroup begins at the root then"),
+    ("readlinkat", "^self/fd/", "the bundle's path is found by a look at each directory then"),
     ("readlinkat", "ptmx", "the link is made anew"),
     ("setgroups", "0,0", "denied by the user namespace that the caller is in"),
     ("poll", ",1$", "a process that cannot be asked whether it has ended is taken to live"),
     ("poll", ",3$", "a hook that has ended meanwhile needs no waiting"),
     ("socket", "^1,80805$", "an init that cannot be asked whether it waits is taken to wait"),
-    ("connect", "^7,", "as the socket: start's own, and delete's look at the status"),
+    ("connect", "^6,", "as the socket: start's own, and delete's look at the status"),
     ("getdents64", "^9,", "a cgroup that has others below cannot be removed: noticed by rmdir"),
     ("setpgid", "", "a fresh child can always lead a group"),
     ("setsid", "", "leads its process group already"),
@@ -151,6 +153,8 @@ class Faulty:
     def __init__(self, runtime, bundle):
         self.bundle = bundle(runtime)
         self.runtime, self.container = runtime, self.bundle.container
+        # the first create makes it, by calls that later ones do not make
+        os.makedirs(runtime.state_root, exist_ok=True)
         self.injector = faults.Injector(runtime)
         self.container.write()
         self.problems = []
