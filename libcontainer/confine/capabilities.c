@@ -4,30 +4,75 @@
  * takes CAP_SETPCAP; ambient capabilities must be permitted and inheritable (capabilities(7)), and the
  * sets are a thread's, so this is for a process with one thread. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/trace.h"
 #include "confine/capabilities.h"
 #include "confine/confine.h"
-#include "kernel/capability.h"
-#include "plan/capability.h"
 
+#define CAPABILITIES_MAX 64
 #define BIT(number) (UINT64_C(1) << (number))
 
-static int get_sets(struct capability_sets *ret_sets, struct error *err)
-{
-	int r = capability_get_sets(ret_sets);
+/* The sets of this process that capget(2) knows. */
+struct sets {
+	uint64_t effective, permitted, inheritable;
+};
 
-	return r < 0 ? error_errno(err, -r, "capget") : 0;
+static void cleanup_cap(cap_t *caps)
+{
+	if (*caps)
+		cap_free(*caps);
+}
+#define _cleanup_cap_ __attribute__((cleanup(cleanup_cap)))
+
+static uint64_t bits(uint32_t low, uint32_t high)
+{
+	return low | (uint64_t)high << 32;
 }
 
-static int set_sets(const struct capability_sets *sets, struct error *err)
+static int get_sets(struct sets *ret_sets, struct error *err)
 {
-	int r = capability_set_sets(sets);
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-	return r < 0 ? error_errno(err, -r, "capset") : 0;
+	/* by libcap it is four calls and a page of memory that is new each time */
+	if (syscall(SYS_capget, &header, data) < 0)
+		return error_errno(err, errno, "capget");
+	ret_sets->effective = bits(data[0].effective, data[1].effective);
+	ret_sets->permitted = bits(data[0].permitted, data[1].permitted);
+	ret_sets->inheritable = bits(data[0].inheritable, data[1].inheritable);
+	return 0;
+}
+
+static int set_flag(cap_t caps, cap_flag_t flag, uint64_t bits)
+{
+	cap_value_t values[CAPABILITIES_MAX];
+	int i, n = 0;
+
+	for (i = 0; i < CAPABILITIES_MAX; i++)
+		if (bits & BIT(i))
+			values[n++] = i;
+	return n ? cap_set_flag(caps, flag, n, values, CAP_SET) : 0;
+}
+
+static int set_sets(const struct sets *sets, struct error *err)
+{
+	_cleanup_cap_ cap_t caps = cap_init();
+
+	if (!caps || set_flag(caps, CAP_EFFECTIVE, sets->effective) < 0 ||
+	    set_flag(caps, CAP_PERMITTED, sets->permitted) < 0 ||
+	    set_flag(caps, CAP_INHERITABLE, sets->inheritable) < 0)
+		return error_errno(err, errno, "prepare the capability sets");
+	if (cap_set_proc(caps) < 0)
+		return error_errno(err, errno, "capset");
+	return 0;
 }
 
 /* Those of @asked that are in the bounding set. The kernel tells one at a time, so only what matters is
@@ -35,10 +80,10 @@ static int set_sets(const struct capability_sets *sets, struct error *err)
 static uint64_t bounding_bits(uint64_t asked)
 {
 	uint64_t bits = 0;
-	int i;
+	cap_value_t i;
 
 	for (i = 0; i < CAPABILITIES_MAX; i++)
-		if ((asked & BIT(i)) && capability_is_bounding(i))
+		if ((asked & BIT(i)) && cap_get_bound(i) > 0)
 			bits |= BIT(i);
 	return bits;
 }
@@ -47,35 +92,35 @@ static uint64_t bounding_bits(uint64_t asked)
 static uint64_t ambient_bits(uint64_t asked)
 {
 	uint64_t bits = 0;
-	int i;
+	cap_value_t i;
 
 	for (i = 0; i < CAPABILITIES_MAX; i++)
-		if ((asked & BIT(i)) && capability_is_ambient(i))
+		if ((asked & BIT(i)) && cap_get_ambient(i) > 0)
 			bits |= BIT(i);
 	return bits;
 }
 
-/* "CAP_CHOWN"; "CAP_63" for what has no name here. */
-static void write_name(int capability, char *text, size_t size)
+/* "CAP_CHOWN"; "CAP_63" for what the library has no name for. */
+static void write_name(cap_value_t capability, char *text, size_t size)
 {
-	const char *name = capability_name(capability);
-	char *p;
+	char *name = cap_to_name(capability), *p;
 
-	if (name)
+	if (name && name[0] >= 'a')
 		snprintf(text, size, "%s", name);
 	else
 		snprintf(text, size, "CAP_%d", capability);
 	for (p = text; *p; p++)
 		if (*p >= 'a' && *p <= 'z')
 			*p = (char)(*p - 'a' + 'A');
+	if (name)
+		cap_free(name);
 }
 
 /* What the plan asks for and may have. */
-static struct capability_sets cut_to_possible(const struct plan_capabilities *plan,
-					      const struct capability_sets *have,
-					      uint64_t bounding)
+static struct sets cut_to_possible(const struct plan_capabilities *plan,
+				   const struct sets *have, uint64_t bounding)
 {
-	struct capability_sets sets = {
+	struct sets sets = {
 		.permitted = plan->set[PLAN_CAP_PERMITTED] & have->permitted,
 		.inheritable = plan->set[PLAN_CAP_INHERITABLE] &
 			       (have->inheritable | (have->permitted & bounding)),
@@ -89,7 +134,7 @@ int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
 {
 	char list[ERROR_TEXT_MAX] = "", name[64];
 	uint64_t bounding, missing, ambient;
-	struct capability_sets have, will;
+	struct sets have, will;
 	size_t i, length = 0;
 	int r;
 
@@ -109,7 +154,7 @@ int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
 	for (i = 0; i < CAPABILITIES_MAX && length < sizeof list; i++) {
 		if (!(missing & BIT(i)))
 			continue;
-		write_name((int)i, name, sizeof name);
+		write_name((cap_value_t)i, name, sizeof name);
 		length += (size_t)snprintf(list + length, sizeof list - length, "%s%s",
 					   length ? " " : "", name);
 	}
@@ -119,7 +164,7 @@ int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
 	for (i = 0; i < CAPABILITIES_MAX; i++) {
 		if (!(ambient & BIT(i)))
 			continue;
-		write_name((int)i, name, sizeof name);
+		write_name((cap_value_t)i, name, sizeof name);
 		trace_warning("can't raise ambient capability %s: it is not both permitted "
 			      "and inheritable: operation not permitted",
 			      name);
@@ -130,27 +175,24 @@ int capabilities_warn(const struct plan_capabilities *plan, struct error *err)
 int capabilities_bound(const struct plan_capabilities *plan, struct error *err)
 {
 	char name[64];
-	int i, r;
+	cap_value_t i;
 
 	for (i = 0; i < CAPABILITIES_MAX; i++) {
-		if (plan->set[PLAN_CAP_BOUNDING] & BIT(i))
+		if ((plan->set[PLAN_CAP_BOUNDING] & BIT(i)) || cap_drop_bound(i) == 0)
 			continue;
-		r = capability_drop_bounding(i);
-		if (r == 0)
-			continue;
-		if (r == -EINVAL)
+		if (errno == EINVAL)
 			break; /* beyond the kernel's last capability */
 		if (bounding_bits(BIT(i)) == 0)
 			continue; /* no right to drop what is not there is no matter */
 		write_name(i, name, sizeof name);
-		return error_errno(err, -r, "drop %s from the bounding set", name);
+		return error_errno(err, errno, "drop %s from the bounding set", name);
 	}
 	return 0;
 }
 
 int capabilities_wake(struct error *err)
 {
-	struct capability_sets sets;
+	struct sets sets;
 	int r;
 
 	r = get_sets(&sets, err);
@@ -165,24 +207,20 @@ static int set_ambient(uint64_t want, uint64_t possible, struct error *err)
 {
 	uint64_t have = ambient_bits(possible);
 	char name[64];
-	int i, r;
+	cap_value_t i;
 
 	if (have & ~want) {
-		r = capability_clear_ambient();
-		if (r < 0)
-			return error_errno(err, -r, "clear the ambient capabilities");
+		if (cap_reset_ambient() < 0)
+			return error_errno(err, errno, "clear the ambient capabilities");
 		have = 0;
 	}
 	for (i = 0; i < CAPABILITIES_MAX; i++) {
-		if (!(want & ~have & BIT(i)))
-			continue;
-		r = capability_raise_ambient(i);
-		if (r == 0)
+		if (!(want & ~have & BIT(i)) || cap_set_ambient(i, CAP_SET) == 0)
 			continue;
 		write_name(i, name, sizeof name);
 		/* SECBIT_NO_CAP_AMBIENT_RAISE of the caller, for one */
 		trace_warning("can't raise ambient capability %s: %s", name,
-			      error_errno_text(-r));
+			      error_errno_text(errno));
 	}
 	return 0;
 }
@@ -191,7 +229,7 @@ static int set_ambient(uint64_t want, uint64_t possible, struct error *err)
  * shall be is not written. */
 int confine_capabilities(const struct plan_capabilities *plan, struct error *err)
 {
-	struct capability_sets have, will;
+	struct sets have, will;
 	uint64_t possible;
 	int r;
 

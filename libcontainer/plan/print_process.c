@@ -1,10 +1,10 @@
-/* The process of a plan and its seccomp profile as JSON. Capabilities are printed by name in the order
- * of their numbers, seccomp words in config.json's own vocabulary, so that what is printed can
+/* The process of a plan and its seccomp profile as JSON. Capabilities are printed by libcap's names in
+ * the order of their numbers, seccomp words in config.json's own vocabulary, so that what is printed can
  * be compared with what was asked for. */
 #include <stdio.h>
+#include <sys/capability.h>
 
 #include "base/cleanup.h"
-#include "plan/capability.h"
 #include "plan/print.h"
 
 static const char *const set_names[PLAN_CAP_SETS] = {
@@ -15,12 +15,17 @@ static const char *const set_names[PLAN_CAP_SETS] = {
 
 static void print_capability_set(uint64_t set, struct json_writer *writer)
 {
-	int value;
+	cap_value_t value;
+	char *name;
 
 	json_array_begin(writer);
-	for (value = 0; value < CAPABILITIES_MAX; value++)
-		if (set & (UINT64_C(1) << value))
-			json_string(writer, capability_name(value));
+	for (value = 0; value < 64; value++) {
+		if (!(set & (UINT64_C(1) << value)))
+			continue;
+		name = cap_to_name(value);
+		json_string(writer, name);
+		cap_free(name);
+	}
 	json_array_end(writer);
 }
 

@@ -1,11 +1,12 @@
 /* The program and who it is: arguments, environment, identity, capabilities. Capability names become
- * bits by the table of capability.c; what that does not know is kept by name, to be warned about, because an
+ * bits through libcap's table; what libcap does not know is kept by name, to be warned about, because an
  * unknown capability is no reason for a container not to run (spec 112, 113). */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/capability.h>
 
 #include "plan/build.h"
-#include "plan/capability.h"
 
 /* FNV-1a. */
 static size_t hash(const char *text, size_t length)
@@ -131,16 +132,27 @@ static int note_unknown(struct unknown_names *u, const char *name, struct error 
 	return 0;
 }
 
+/* libcap also takes plain numbers, and of a longer text the name that it begins with ("CAP_KILL,x"); config.json
+ * has names only. */
+static bool is_capability_name(const char *name)
+{
+	return strncasecmp(name, "CAP_", 4) == 0 &&
+	       name[strspn(name,
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			   "_")] == '\0';
+}
+
 static int capability_set(struct unknown_names *u, const char *const *names, size_t n,
 			  uint64_t *ret_set, struct error *err)
 {
-	int value, r;
+	cap_value_t value;
 	size_t i;
+	int r;
 
 	*ret_set = 0;
 	for (i = 0; i < n; i++) {
-		value = capability_number(names[i]);
-		if (value >= 0) {
+		if (is_capability_name(names[i]) && cap_from_name(names[i], &value) == 0 &&
+		    value >= 0 && value < 64) {
 			*ret_set |= UINT64_C(1) << value;
 			continue;
 		}

@@ -18,7 +18,6 @@
 #include "base/trace.h"
 #include "confine/confine.h"
 #include "kernel/procfs.h"
-#include "plan/capability.h"
 
 #define BIT(number) (UINT64_C(1) << (number))
 
@@ -218,22 +217,6 @@ static void labels(void **state)
 	in_child(refuses_labels_of_sleeping_modules);
 }
 
-static void names_of_capabilities(void **state)
-{
-	(void)state;
-	assert_int_equal(capability_number("CAP_CHOWN"), CAP_CHOWN);
-	assert_int_equal(capability_number("cap_Sys_Admin"), CAP_SYS_ADMIN);
-	assert_int_equal(capability_number("CAP_SETFCAP"), CAP_SETFCAP);
-	assert_string_equal(capability_name(CAP_LAST_CAP),
-			    CAP_LAST_CAP == 40 ? "cap_checkpoint_restore" : "a newer one");
-	assert_int_equal(capability_number(capability_name(CAP_LAST_CAP)), CAP_LAST_CAP);
-	assert_int_equal(capability_number("CAP_KILL,x"), -1);
-	assert_int_equal(capability_number("KILL"), -1);
-	assert_int_equal(capability_number("5"), -1);
-	assert_null(capability_name(CAPABILITIES_MAX - 1));
-	assert_null(capability_name(-1));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,7 +224,6 @@ int main(void)
 		cmocka_unit_test(no_new_privileges),
 		cmocka_unit_test(keyring),
 		cmocka_unit_test(labels),
-		cmocka_unit_test(names_of_capabilities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
