@@ -14,6 +14,8 @@ const char *plan_checkpoint_obstacle(const struct plan *plan)
 {
 	if (plan->rootfs.mount_ns != PLAN_NS_NEW)
 		return "it has no mount namespace of its own (linux.namespaces)";
+	if (plan->namespaces.of[SPEC_NAMESPACE_CGROUP].mode == PLAN_NS_JOIN)
+		return "its cgroup namespace was given by a path (linux.namespaces)";
 	if (plan->rootfs.n_layers > 0)
 		return "its root is an overlay that was made for it (--layers, or the "
 		       "annotation io.tare.root.layers)";

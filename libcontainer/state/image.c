@@ -1,10 +1,12 @@
-/* tare's part of a checkpoint: version, mounts [{destination, attributes}], network, pid, noCgroups, streams. What comes from
+/* tare's part of a checkpoint: version, mounts [{destination, attributes}], network, pid, joined, noCgroups,
+ * streams. What comes from
  * where is not in it: config.json says that when the container is restored. The images are trusted as CRIU's are,
  * whose contents become processes; still each value is checked. */
 #include "state/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,8 +75,9 @@ int image_write(int directory, const struct image *image, struct error *err)
 		json_object_end(writer);
 	}
 	json_array_end(writer);
-	json_key_bool(writer, "network", image->network);
-	json_key_bool(writer, "pid", image->pid);
+	json_key_bool(writer, "network", image->joined & CLONE_NEWNET);
+	json_key_bool(writer, "pid", image->joined & CLONE_NEWPID);
+	json_key_uint(writer, "joined", image->joined);
 	json_key_bool(writer, "noCgroups", image->no_cgroups);
 	json_key(writer, "streams");
 	write_texts(image->streams, writer);
@@ -129,6 +132,22 @@ static bool read_flag(const struct json_value *object, const char *name)
 	return value && value->type == JSON_BOOL && value->boolean;
 }
 
+/* A checkpoint of an earlier tare says it of two namespaces alone. */
+static int read_joined(const struct json_value *object, struct image *image, struct error *err)
+{
+	const struct json_value *joined = json_member(object, "joined");
+
+	if (joined && json_uint64(joined, &image->joined) < 0)
+		return error_set(err, EINVAL, IMAGE_FILE ": joined is no number");
+	image->joined_known = UINT64_MAX;
+	if (joined)
+		return 0;
+	image->joined_known = CLONE_NEWNET | CLONE_NEWPID;
+	image->joined = (read_flag(object, "network") ? CLONE_NEWNET : 0) |
+			(read_flag(object, "pid") ? CLONE_NEWPID : 0);
+	return 0;
+}
+
 int image_parse(const char *text, size_t length, struct arena *arena, struct image *ret_image,
 		struct error *err)
 {
@@ -153,8 +172,9 @@ int image_parse(const char *text, size_t length, struct arena *arena, struct ima
 	r = read_mounts(json_member(value, "mounts"), arena, &image, err);
 	if (r < 0)
 		return error_at(err, IMAGE_FILE);
-	image.network = read_flag(value, "network");
-	image.pid = read_flag(value, "pid");
+	r = read_joined(value, &image, err);
+	if (r < 0)
+		return r;
 	image.no_cgroups = read_flag(value, "noCgroups");
 	streams = json_member(value, "streams");
 	if (!streams || streams->type != JSON_ARRAY || streams->count != IMAGE_STREAMS)

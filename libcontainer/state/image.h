@@ -1,6 +1,8 @@
 /* What tare itself keeps of a checkpoint, beside CRIU's images in their directory. */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "rootfs/external.h"
@@ -11,7 +13,9 @@
 
 struct image {
 	struct external_mounts mounts;
-	bool network, pid; /* namespaces that were joined by path, and have to be given again */
+	/* CLONE_NEW*: the namespaces that were given by path, and have to be given again; and those of which the
+	 * checkpoint says whether they were */
+	uint64_t joined, joined_known;
 	bool no_cgroups; /* CRIU has saved nothing of cgroups, so it moves nobody into one */
 	/* Standard input, output and errors as CRIU calls them ("pipe:[123]"), if they were the host's; else NULL. */
 	const char *streams[IMAGE_STREAMS];

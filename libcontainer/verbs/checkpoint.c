@@ -207,11 +207,10 @@ static int name_namespaces(struct saving *s, struct error *err)
 	uint64_t joined = s->container.record->joined;
 	int r = 0;
 
-	s->image.network = joined & CLONE_NEWNET;
-	s->image.pid = joined & CLONE_NEWPID;
-	if (s->image.network)
+	s->image.joined = joined;
+	if (joined & CLONE_NEWNET)
 		r = name_namespace(s, "net", CRIU_KEY_NETWORK, err);
-	if (r >= 0 && s->image.pid)
+	if (r >= 0 && joined & CLONE_NEWPID)
 		r = name_namespace(s, "pid", CRIU_KEY_PID, err);
 	return r;
 }

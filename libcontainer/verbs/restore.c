@@ -47,6 +47,31 @@ static int open_images(struct restoring *r, struct error *err)
 	return k < 0 ? error_at(err, "image directory %s", r->call.image_path) : 0;
 }
 
+/* A path for a namespace that CRIU makes anew would have no effect; and the other way round the processes would find
+ * themselves alone. */
+static int check_namespaces(struct restoring *r, struct error *err)
+{
+	const struct plan_namespaces *plan = &r->c.prepared.plan->namespaces;
+	enum spec_namespace_type type;
+
+	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++) {
+		uint64_t flag = spec_namespace_flag(type);
+		bool given = r->image.joined & flag;
+
+		if (!(r->image.joined_known & flag) ||
+		    given == (plan->of[type].mode == PLAN_NS_JOIN))
+			continue;
+		return error_set(
+			err, EINVAL,
+			given ? "linux.namespaces: the %s namespace of the checkpoint was "
+				"given by a path, and config.json has none"
+			      : "linux.namespaces: the %s namespace of the checkpoint was not "
+				"given by a path, and config.json has one",
+			spec_namespace_name(type));
+	}
+	return 0;
+}
+
 static int check(struct restoring *r, struct error *err)
 {
 	const char *obstacle = plan_checkpoint_obstacle(r->c.prepared.plan);
@@ -54,7 +79,7 @@ static int check(struct restoring *r, struct error *err)
 	if (obstacle)
 		return error_set(err, ENOTSUP, "the container cannot be restored: %s",
 				 obstacle);
-	return 0;
+	return check_namespaces(r, err);
 }
 
 static int open_sources(struct restoring *r, struct error *err)
@@ -90,21 +115,13 @@ static int add_mounts(struct restoring *r, struct error *err)
 	return 0;
 }
 
-static int add_namespace(struct restoring *r, bool wanted, enum spec_namespace_type type,
-			 const char *key, struct error *err)
+static void add_namespace(struct restoring *r, enum spec_namespace_type type, const char *key)
 {
 	int fd = r->c.join.fds[type];
 
-	if (!wanted)
-		return 0;
-	if (fd < 0)
-		return error_set(
-			err, EINVAL,
-			"linux.namespaces: the %s namespace of the checkpoint was given by "
-			"a path, and config.json has none",
-			key);
-	criu_add(&r->call.request, "inherit-fd=%d:%s", criu_add_fd(&r->call.request, fd), key);
-	return 0;
+	if (fd >= 0)
+		criu_add(&r->call.request, "inherit-fd=%d:%s",
+			 criu_add_fd(&r->call.request, fd), key);
 }
 
 /* Namespaces that CRIU can't leave outside are joined by path, and filled with what was saved. */
@@ -113,7 +130,10 @@ static void join_others(struct restoring *r)
 	static const struct {
 		enum spec_namespace_type type;
 		const char *name;
-	} others[] = { { SPEC_NAMESPACE_IPC, "ipc" }, { SPEC_NAMESPACE_UTS, "uts" } };
+	} others[] = { { SPEC_NAMESPACE_IPC, "ipc" },
+		       { SPEC_NAMESPACE_UTS, "uts" },
+		       { SPEC_NAMESPACE_USER, "user" },
+		       { SPEC_NAMESPACE_TIME, "time" } };
 	const struct plan_namespaces *plan = &r->c.prepared.plan->namespaces;
 	size_t i;
 
@@ -166,10 +186,9 @@ static int compose(struct restoring *r, struct error *err)
 	criu_add(request, "orphan-pts-master");
 	add_streams(r);
 	join_others(r);
-	k = add_namespace(r, r->image.network, SPEC_NAMESPACE_NETWORK, CRIU_KEY_NETWORK, err);
-	if (k >= 0)
-		k = add_namespace(r, r->image.pid, SPEC_NAMESPACE_PID, CRIU_KEY_PID, err);
-	return k < 0 ? k : add_mounts(r, err);
+	add_namespace(r, SPEC_NAMESPACE_NETWORK, CRIU_KEY_NETWORK);
+	add_namespace(r, SPEC_NAMESPACE_PID, CRIU_KEY_PID);
+	return add_mounts(r, err);
 }
 
 /* ---- notifications ---- */

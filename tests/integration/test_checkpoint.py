@@ -360,6 +360,57 @@ def test_restored_elsewhere(runtime, fake):
     assert runtime.ids() == []
 
 
+def joining(container, kind, path):
+    """The container, with a path for this one of its namespaces; None: it makes it."""
+    namespaces = [x for x in container.config["linux"]["namespaces"] if x["type"] != kind]
+    container.config["linux"]["namespaces"] = namespaces + [{"type": kind, **({"path": path} if path else {})}]
+    return container
+
+
+@pytest.mark.parametrize("kind, flag", [("ipc", 0x8000000), ("uts", 0x4000000), ("time", 0x80)])
+def test_joined_namespaces(runtime, fake, kind, flag):
+    """They are joined again."""
+    path = f"/proc/{os.getpid()}/ns/{kind}"
+    if not os.path.exists(path):
+        pytest.skip(f"this kernel has no {kind} namespaces")
+    container = joining(runtime.container(LOOP), kind, path)
+    container.create().start()
+    assert checkpoint(container, fake) == (0, "", "")
+    assert json.loads(read_text(f"{container.bundle}/images/tare-checkpoint.json"))["joined"] == flag
+    container.delete()
+    fake.calls()
+    fake.play("0 0")
+    write_image(container, joined=flag)
+    assert restore(container, fake) == (0, "", "")
+    assert f"join_ns_add {kind} {path}" in fake.calls()
+
+
+@pytest.mark.parametrize("kind, flag", [("network", 0x40000000), ("pid", 0x20000000), ("uts", 0x4000000),
+                                        ("time", 0x80)])
+def test_namespaces_of_another_kind(runtime, fake, kind, flag):
+    """A path is neither passed over nor missed."""
+    file = {"network": "net"}.get(kind, kind)
+    container = joining(runtime.container(LOOP), kind, f"/proc/{os.getpid()}/ns/{file}")
+    write_image(container, joined=0)
+    result = restore(container, fake)
+    assert result.rc == 1 and \
+        f"the {kind} namespace of the checkpoint was not given by a path, and config.json has one" in result.err
+    joining(container, kind, None)
+    write_image(container, joined=flag)
+    result = restore(container, fake)
+    assert result.rc == 1 and f"the {kind} namespace of the checkpoint was given by a path" in result.err
+    assert fake.calls() == [] and runtime.ids() == []
+
+
+def test_joined_cgroup_namespace(runtime, fake):
+    """CRIU can't join one."""
+    container = joining(runtime.container(LOOP), "cgroup", f"/proc/{os.getpid()}/ns/cgroup")
+    container.create().start()
+    result = checkpoint(container, fake)
+    assert result.rc == 1 and "cannot be checkpointed: its cgroup namespace was given by a path" in result.err
+    container.delete("--force")
+
+
 def test_without_a_cgroup(runtime, fake):
     """CRIU leaves the hierarchies alone, else it mounts them itself."""
     disabled = ["--cgroup-manager", "disabled"]
