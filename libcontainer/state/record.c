@@ -5,7 +5,7 @@
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
  * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, cgroupAbove, intelRdt {resctrl, class, classMade,
- * monitoring}, privatePidNs, hasProcess, notifies, terminal, seccompAgent, seccompMetadata, joined,
+ * monitoring}, privatePidNs, hasProcess, notifies, terminal, streams, seccompAgent, seccompMetadata, joined,
  * noCheckpoint, annotations, hooks, resources. A reader ignores members that it does not know; what an older tare must not ignore raises the
  * version. */
 #include <errno.h>
@@ -49,6 +49,19 @@ static void write_rdt(const struct resctrl_group *rdt, struct json_writer *write
 	json_object_end(writer);
 }
 
+static void write_streams(const struct state_record *record, struct json_writer *writer)
+{
+	size_t i;
+
+	if (!record->streams_known)
+		return;
+	json_key(writer, "streams");
+	json_array_begin(writer);
+	for (i = 0; i < STATE_STREAMS; i++)
+		json_string(writer, record->streams[i] ? record->streams[i] : "");
+	json_array_end(writer);
+}
+
 void state_print_record(const struct state_record *record, struct json_writer *writer)
 {
 	size_t i;
@@ -80,6 +93,7 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 		json_key_bool(writer, "notifies", true);
 	if (record->terminal)
 		json_key_bool(writer, "terminal", true);
+	write_streams(record, writer);
 	if (record->seccomp_agent)
 		json_key_string(writer, "seccompAgent", record->seccomp_agent);
 	if (record->seccomp_metadata)
@@ -233,6 +247,24 @@ static struct resctrl_group read_rdt(const struct reader *reader)
 	return rdt;
 }
 
+static void read_streams(const struct reader *reader, struct state_record *record)
+{
+	const struct json_value *list = member(reader, "streams", JSON_ARRAY);
+	size_t i;
+
+	if (!list)
+		return;
+	record->streams_known = true;
+	for (i = 0; i < STATE_STREAMS && i < list->count; i++) {
+		if (list->elements[i].type != JSON_STRING) {
+			error_set(reader->err, EINVAL, "streams: one is no string");
+			return;
+		}
+		if (*list->elements[i].text)
+			record->streams[i] = list->elements[i].text;
+	}
+}
+
 static void read_annotations(const struct reader *reader, struct arena *arena,
 			     struct state_record *record)
 {
@@ -290,6 +322,7 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->has_process = read_bool(reader, "hasProcess");
 	record->notifies = read_bool(reader, "notifies");
 	record->terminal = read_bool(reader, "terminal");
+	read_streams(reader, record);
 	record->seccomp_agent = read_text(reader, "seccompAgent");
 	record->seccomp_metadata = read_text(reader, "seccompMetadata");
 	record->joined = read_number(reader, "joined", UINT64_MAX);

@@ -16,6 +16,7 @@
 
 #define STATE_RECORD_VERSION 1
 #define STATE_START_SOCKET "start.sock"
+#define STATE_STREAMS 3
 
 enum state_status {
 	STATE_CREATING,
@@ -78,6 +79,10 @@ struct state_record {
 	const struct spec_pair *annotations;
 	const struct spec_hooks *hooks; /* poststart and poststop; NULL: none */
 	bool terminal; /* process.terminal */
+	/* The pipes and sockets that it was given as standard input, output and errors, as links in /proc/PID/fd say
+	 * them ("pipe:[123]"); NULL: something else. Not known in records of an earlier tare. */
+	bool streams_known;
+	const char *streams[STATE_STREAMS];
 	/* linux.resources as they were asked for, by config.json and each update since; NULL: nothing */
 	const struct spec_resources *resources;
 };

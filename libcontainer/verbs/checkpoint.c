@@ -120,6 +120,18 @@ static bool is_terminal(const struct stat *st)
 	       (number == 4 || number == 5 || (number >= 136 && number <= 143));
 }
 
+/* Whether a pipe or a socket is one that the container was given: what it has made itself, in place of its streams, is
+ * saved. Of a container of an earlier tare that is not known. */
+static bool was_given(const struct state_record *record, const char *link)
+{
+	size_t i;
+
+	for (i = 0; i < STATE_STREAMS; i++)
+		if (record->streams[i] && strcmp(record->streams[i], link) == 0)
+			return true;
+	return !record->streams_known;
+}
+
 /* How CRIU names what the stream is, if that is the host's, and whether it has to be told beforehand.
  * @link: as /proc/PID/fd shows it. */
 static int name_stream(struct saving *s, int fd, const char *link, struct error *err)
@@ -134,11 +146,14 @@ static int name_stream(struct saving *s, int fd, const char *link, struct error 
 
 	snprintf(path, sizeof path, "%d/fd/%d", (int)pid, fd);
 	if (strncmp(link, "pipe:", 5) == 0) {
-		s->image.streams[fd] = link;
+		if (was_given(s->container.record, link))
+			s->image.streams[fd] = link;
 		return 0;
 	}
 	if (fstatat(s->call.context->proc, path, &st, 0) < 0)
 		return error_errno(err, errno, "examine /proc/%s", path);
+	if (S_ISSOCK(st.st_mode) && !was_given(s->container.record, link))
+		return 0;
 	if (S_ISSOCK(st.st_mode)) {
 		s->image.streams[fd] = link;
 		criu_add(&s->call.request, "external=unix[%ju]", (uintmax_t)st.st_ino);

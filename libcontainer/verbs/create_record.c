@@ -4,6 +4,8 @@
 #include "verbs/create.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +41,30 @@ static uint64_t namespaces_in(const struct plan_namespaces *plan, enum plan_ns_m
 		if (plan->of[type].mode == mode)
 			flags |= spec_namespace_flag(type);
 	return flags;
+}
+
+/* For checkpoint: pipes and sockets have no file system that would tell whose they are. The init has this process's,
+ * unless it gets a terminal. */
+static int note_streams(struct creation *c, struct error *err)
+{
+	char path[32], link[64];
+	ssize_t n;
+	int fd;
+
+	c->record.streams_known = true;
+	for (fd = 0; fd < STATE_STREAMS && !c->record.terminal; fd++) {
+		snprintf(path, sizeof path, "self/fd/%d", fd);
+		n = readlinkat(c->context->proc, path, link, sizeof link);
+		if (n < 0 || n == sizeof link)
+			continue;
+		link[n] = '\0';
+		if (strncmp(link, "pipe:", 5) != 0 && strncmp(link, "socket:", 7) != 0)
+			continue;
+		c->record.streams[fd] = arena_strdup(c->context->arena, link);
+		if (!c->record.streams[fd])
+			return error_oom(err);
+	}
+	return 0;
 }
 
 static int begin_record(struct creation *c, struct error *err)
@@ -83,7 +109,7 @@ static int begin_record(struct creation *c, struct error *err)
 	missing = c->cgroup_path ? cgroup_count_missing(c->cgroup_path) : 0;
 	c->record.cgroup_created = missing > 0;
 	c->record.cgroup_above = missing > 0 ? missing - 1 : 0;
-	return 0;
+	return note_streams(c, err);
 }
 
 /* compat: below Linux 6.14 a process is known by its number and its start time alone; the verbs that come later

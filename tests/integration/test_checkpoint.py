@@ -2,6 +2,7 @@
 that has no CRIU behind it (tests/lib/fakecriu.c)."""
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -109,6 +110,50 @@ def test_externals_are_told(runtime, fake):
     descriptors = json.loads(read_text(f"{container.bundle}/images/descriptors.json"))
     assert [os.path.basename(x).split(".")[1] for x in descriptors] == ["in", "out", "err"]
     container.delete()
+
+
+def test_streams_of_its_own(runtime, fake):
+    """A pipe or socket is the host's when it was given; what the program has put in its place is not."""
+    # dash keeps what is behind << in a pipe
+    container = runtime.container(["/bin/sh", "-c", "exec 0<<.\nx\n.\necho ready; while :; do sleep 1; done"])
+    container.write()
+    process = runtime.popen("run", "--detach", "--bundle", container.bundle, container.id, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.wait(20) == 0
+    assert process.stdout.readline() == b"ready\n"
+    pid = container.state()["pid"]
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)]
+    assert links[0].startswith("pipe:")
+    assert checkpoint(container, fake) == (0, "", "")
+    image = json.loads(read_text(f"{container.bundle}/images/tare-checkpoint.json"))
+    assert image["streams"] == ["", links[1], links[1]]
+    container.delete()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_a_socket_of_its_own(runtime, fake):
+    """CRIU is told of the one that was given alone."""
+    ours, its = socket.socketpair()
+    container = runtime.container(LOOP)
+    container.write()
+    with ours, its:
+        process = runtime.popen("run", "--detach", "--bundle", container.bundle, container.id, stdin=its,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert process.wait(20) == 0
+        link = os.readlink(f"/proc/{container.state()['pid']}/fd/0")
+        path = f"{runtime.state_root}/{container.id}/state.json"
+        record = json.loads(read_text(path))
+        assert record["streams"] == [link, "", ""]
+        for streams, told in ((["socket:[1]", "", ""], False), ([link, "", ""], True), (None, True)):
+            record["streams"] = streams
+            if not streams:
+                del record["streams"]  # as an earlier tare has it
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+            assert checkpoint(container, fake, "--leave-running") == (0, "", "")
+            assert any(x.startswith("add_external unix[") for x in fake.calls()) == told
+    container.delete("--force")
 
 
 @promise("contract:2")

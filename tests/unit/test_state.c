@@ -333,6 +333,8 @@ static void test_record(void **state)
 	record.n_annotations = 2;
 	record.annotations = annotations;
 	record.terminal = true;
+	record.streams_known = true;
+	record.streams[1] = "pipe:[7]";
 	record.resources = &resources;
 	make_container(f, &record);
 	assert_int_equal(state_open_dir(&f->store, "c", &dir, &f->err), 0);
@@ -353,7 +355,9 @@ static void test_record(void **state)
 	assert_true(back->private_pid_ns && back->has_process && back->notifies &&
 		    !back->cgroup_created);
 	assert_null(back->cgroup);
-	assert_true(back->terminal);
+	assert_true(back->terminal && back->streams_known);
+	assert_null(back->streams[0]);
+	assert_string_equal(back->streams[1], "pipe:[7]");
 	assert_int_equal(back->resources->pids->limit.value, 7);
 	assert_int_equal(back->n_annotations, 2);
 	assert_string_equal(back->annotations[0].key, "a.b");
