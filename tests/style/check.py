@@ -415,7 +415,7 @@ def check_python():
 
 
 def check_man():
-    """manual pages have no faults"""
+    """manual pages have no faults, and no quotes that a macro eats: \\(dq prints one"""
     pages = [f for f in FILES if re.fullmatch(r"man/[\w-]+\.[1-8]", f)]
     if not pages:
         raise Skip("no manual pages yet")
@@ -424,6 +424,10 @@ def check_man():
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning"] + pages, cwd=TOP, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     yield from done.stdout.splitlines()
+    for page in pages:
+        for number, line in enumerate(read(page).split("\n"), 1):
+            if re.match(r'\.(Dl|D1|Ql|Li)\b.*"|\.(Pq )?Ql .* (No|,) \S', line):
+                yield f"{page}:{number}: {line}"
 
 
 def properties_of_spec():
