@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/trace.h"
+#include "cgroup/unit.h"
 #include "command.h"
 #include "config.h"
 #include "log.h"
@@ -97,7 +98,9 @@ static void print_verbs(void)
 	printf("\n`tare COMMAND --help` shows the options of a command.\n");
 }
 
-/* Engines take the first line apart, and the one that starts with "commit:". */
+/* Engines take the first line apart, the one that starts with "commit:", and the words of the last, which are crun's.
+ * They say what is built in; +CRIU that tare-criu is, which is so in every build: whether the host has CRIU as well
+ * takes loading libcriu, which `features` does. */
 static void print_version(void)
 {
 	char seccomp[32];
@@ -106,7 +109,8 @@ static void print_version(void)
 	printf("tare version %s\ncommit: %s\nspec: 1.3.0\n", TARE_VERSION, TARE_COMMIT);
 	if (*seccomp)
 		printf("libseccomp: %s\n", seccomp);
-	printf("+SELINUX +APPARMOR +CAP%s +EBPF +YAJL\n", *seccomp ? " +SECCOMP" : "");
+	printf("%s+SELINUX +APPARMOR +CAP%s +EBPF +CRIU +YAJL\n",
+	       unit_supported() ? "+SYSTEMD " : "", *seccomp ? " +SECCOMP" : "");
 }
 
 static int settle_cgroups(const struct globals *globals, struct verb_settings *settings,

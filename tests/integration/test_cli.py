@@ -53,6 +53,16 @@ def test_version(runtime, flag):
     assert all(word.startswith("+") for word in lines[-1].split())
 
 
+@promise("contract:2")
+def test_features_of_the_version(runtime):
+    """Its last line says the same as `features`."""
+    words = runtime.ok("--version").splitlines()[-1].split()
+    linux = json.loads(runtime.ok("features"))["linux"]
+    assert ("+SYSTEMD" in words) is linux["cgroup"]["systemd"]
+    assert ("+SECCOMP" in words) is linux["seccomp"]["enabled"]
+    assert {"+SELINUX", "+APPARMOR", "+CAP", "+EBPF", "+CRIU", "+YAJL"} <= set(words)
+
+
 @promise("contract:1")
 @pytest.mark.parametrize("words, message", [
     (["start"], '"start" requires exactly 1 argument(s)'),
