@@ -76,7 +76,7 @@ static void global_table(struct globals *globals, struct option ret_table[GLOBAL
 		{ "cgroup-manager", 0, OPTION_TEXT, &globals->cgroup_manager,
 		  "cgroupfs|systemd|disabled", "who makes cgroups (default: cgroupfs)" },
 		{ "rootless", 0, OPTION_TEXT, &globals->rootless, "true|false|auto",
-		  "whether missing permissions for cgroups are passed over" },
+		  "whether root may be refused a cgroup as a user may (default: auto)" },
 		{ "kernel-caps", 0, OPTION_TEXT, &globals->kernel_caps, "-NAME,...", NULL },
 		{ "seccomp-compiler", 0, OPTION_TEXT, &globals->seccomp_compiler,
 		  "tare|libseccomp", NULL },
@@ -130,9 +130,9 @@ static int settle_cgroups(const struct globals *globals, struct verb_settings *s
 		return error_set(err, EINVAL, "invalid cgroup-manager: %s", name);
 
 	name = globals->rootless;
-	if (name && strcmp(name, "true") == 0)
-		return error_set(err, ENOTSUP, "not supported yet: --rootless=true");
-	if (name && strcmp(name, "auto") != 0 && strcmp(name, "false") != 0)
+	settings->rootless = name && strcmp(name, "true") == 0;
+	if (name && !settings->rootless && strcmp(name, "auto") != 0 &&
+	    strcmp(name, "false") != 0)
 		return error_set(err, EINVAL, "invalid rootless: %s", name);
 	return 0;
 }

@@ -86,7 +86,7 @@ int plan_cgroup(const struct plan_builder *b, struct error *err)
 			return r;
 	}
 	cgroup->required = cgroup->n_writes + cgroup->n_late_writes > 0 || cgroup->path ||
-			   cgroup->filter_devices;
+			   (cgroup->filter_devices && !b->options->rootless);
 	delegation(b, cgroup);
 	return 0;
 }

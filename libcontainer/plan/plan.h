@@ -26,6 +26,9 @@ struct plan_options {
 	const char *id; /* the container's name */
 	const char *bundle; /* absolute path of the bundle directory */
 	enum plan_cgroup_manager cgroup_manager;
+	/* --rootless=true: a device filter alone is no reason to fail where no cgroup can be made, although the
+	 * caller is root: as for callers without privileges, who can't have one. */
+	bool rootless;
 	uint32_t euid; /* of the caller */
 	bool initial_userns; /* the caller is in the initial user namespace */
 	bool no_pivot; /* --no-pivot */

@@ -44,6 +44,7 @@ static void print_options(const struct plan_options *options, struct json_writer
 	json_key_string(writer, "id", options->id);
 	json_key_string(writer, "bundle", options->bundle);
 	json_key_string(writer, "cgroupManager", manager_name(options->cgroup_manager));
+	plan_print_true(writer, "rootless", options->rootless);
 	json_key_uint(writer, "euid", options->euid);
 	json_key_bool(writer, "initialUserNamespace", options->initial_userns);
 	plan_print_true(writer, "noPivot", options->no_pivot);

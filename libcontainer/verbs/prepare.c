@@ -151,6 +151,7 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.id = options->id,
 		.bundle = prepared->bundle,
 		.cgroup_manager = context->settings->cgroup_manager,
+		.rootless = context->settings->rootless,
 		.euid = geteuid(),
 		.initial_userns = r > 0,
 		.no_pivot = options->no_pivot,

@@ -23,6 +23,7 @@ struct verb_settings {
 	enum plan_cgroup_manager cgroup_manager;
 	const char *kernel_caps; /* --kernel-caps: switches to turn off ("-x,-y"), or NULL */
 	enum seccomp_compiler seccomp_compiler; /* --seccomp-compiler */
+	bool rootless; /* --rootless=true (plan_options.rootless) */
 	bool debug; /* --debug: the container's side may speak of what it does as well */
 };
 
