@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -43,6 +44,33 @@ void resctrl_restore(const struct resctrl_group *group, char *before);
 
 /* Removes the monitoring group, and the class if it was made. What is gone already is no error. */
 int resctrl_remove(const struct resctrl_group *group, struct error *err) _must_check_;
+
+/* What is counted; not every processor counts everything. */
+struct resctrl_count {
+	bool known;
+	uint64_t value; /* bytes */
+};
+
+/* A domain of the last level cache: the processors that share one, as a rule a socket's or a NUMA node's. */
+struct resctrl_domain {
+	unsigned long number;
+	struct resctrl_count occupancy; /* of the cache, at this moment */
+	struct resctrl_count total_bytes, local_bytes; /* of memory traffic so far */
+};
+
+struct resctrl_stats {
+	/* The lines of the class's schemata that are in force, without blanks ahead: those for the L3 cache, more
+	 * than one with code and data prioritization, and the one for the memory bandwidth. NULL: none */
+	const char *l3_schemata, *mb_schemata;
+	size_t n_domains;
+	struct resctrl_domain *domains; /* by their numbers */
+};
+
+/* Reads what there is for the container: the class's schemata, and the figures of its monitoring group or, without
+ * one, of the class. What the processor does not have or count is left out; a @group without a root gives nothing.
+ * @ret_stats: in @arena. Fails with ENOMEM alone. */
+int resctrl_read_stats(const struct resctrl_group *group, struct arena *arena,
+		       struct resctrl_stats *ret_stats, struct error *err) _must_check_;
 
 /* Whether every setting of @line ("L3:0=7f0;1=1f") is in force in @schemata, the text of a schemata file.
  * Masks and numbers are compared by their value. For resctrl_make() and its tests. */

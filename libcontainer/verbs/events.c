@@ -70,6 +70,8 @@ static int tell_stats(const struct telling *telling, struct error *err)
 		return error_oom(err);
 	r = cgroup_read_stats(telling->record->cgroup, arena, &statistics.cgroup, err);
 	if (r >= 0)
+		r = resctrl_read_stats(&telling->record->rdt, arena, &statistics.rdt, err);
+	if (r >= 0)
 		r = read_interfaces(telling, arena, &statistics, err);
 	if (r < 0)
 		return r;

@@ -259,6 +259,60 @@ static void print_hugetlb(const struct cgroup_stats *stats, struct json_writer *
 	json_object_end(writer);
 }
 
+static void count(struct json_writer *writer, const char *key,
+		  const struct resctrl_count *value)
+{
+	if (value->known)
+		json_key_uint(writer, key, value->value);
+}
+
+/* Each list has an element for every domain, so that the same place is the same domain in both. */
+static void print_monitoring(const struct resctrl_stats *rdt, struct json_writer *writer)
+{
+	bool traffic = false, occupancy = false;
+	size_t i;
+
+	for (i = 0; i < rdt->n_domains; i++) {
+		const struct resctrl_domain *domain = &rdt->domains[i];
+
+		traffic = traffic || domain->total_bytes.known || domain->local_bytes.known;
+		occupancy = occupancy || domain->occupancy.known;
+	}
+	if (traffic) {
+		json_key(writer, "mbm_stats");
+		json_array_begin(writer);
+		for (i = 0; i < rdt->n_domains; i++) {
+			json_object_begin(writer);
+			count(writer, "mbm_total_bytes", &rdt->domains[i].total_bytes);
+			count(writer, "mbm_local_bytes", &rdt->domains[i].local_bytes);
+			json_object_end(writer);
+		}
+		json_array_end(writer);
+	}
+	if (occupancy) {
+		json_key(writer, "cmt_stats");
+		json_array_begin(writer);
+		for (i = 0; i < rdt->n_domains; i++) {
+			json_object_begin(writer);
+			count(writer, "llc_occupancy", &rdt->domains[i].occupancy);
+			json_object_end(writer);
+		}
+		json_array_end(writer);
+	}
+}
+
+static void print_rdt(const struct resctrl_stats *rdt, struct json_writer *writer)
+{
+	json_key(writer, "intel_rdt");
+	json_object_begin(writer);
+	if (rdt->l3_schemata)
+		json_key_string(writer, "l3_cache_schema", rdt->l3_schemata);
+	if (rdt->mb_schemata)
+		json_key_string(writer, "mem_bw_schema", rdt->mb_schemata);
+	print_monitoring(rdt, writer);
+	json_object_end(writer);
+}
+
 /* The names are those of a Go structure without names for JSON. */
 static void print_interfaces(const struct statistics *statistics, struct json_writer *writer)
 {
@@ -297,6 +351,7 @@ int statistics_print(const struct statistics *statistics, struct arena *arena,
 	print_pids(stats, writer);
 	print_io(&stats->io, writer);
 	print_hugetlb(stats, writer);
+	print_rdt(&statistics->rdt, writer);
 	print_interfaces(statistics, writer);
 	json_object_end(writer);
 	return r;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "base/json.h"
+#include "cgroup/resctrl.h"
 #include "cgroup/stats.h"
 #include "process/interfaces.h"
 
 struct statistics {
 	struct cgroup_stats cgroup;
+	struct resctrl_stats rdt;
 	size_t n_interfaces;
 	const struct interface_counters *interfaces;
 };

@@ -38,7 +38,9 @@ def failed(runtime, *words):
 @promise("contract:5", "contract:8")
 def test_figures(container):
     data = stats(container)
-    assert list(data) == ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "network_interfaces"]
+    assert list(data) == ["cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt",
+                          "network_interfaces"]
+    assert data["intel_rdt"] == {}
     usage = data["cpu"]["usage"]
     assert usage["total"] > 0 and abs(usage["total"] - usage["user"] - usage["kernel"]) < 10 ** 7
     again = stats(container)

@@ -1,4 +1,5 @@
 """linux.intelRdt, on a resctrl file system that the tests make themselves (tests/lib/resctrlfs.py)."""
+import json
 import os
 
 import pytest
@@ -246,3 +247,35 @@ def test_update(runtime, fs):
     result = runtime.call("update", "--l3-cache-schema", "L3:0=7", "--cpuset-cpus", "rubbish", container.id)
     assert result.rc == 1
     assert fs.schemata[path] == {"L3": {0: "3", 1: "f"}, "MB": {0: "20", 1: "10"}}
+
+
+def figures(container):
+    """The member intel_rdt of `events --stats`."""
+    return json.loads(container.runtime.ok("events", "--stats", container.id))["data"]["intel_rdt"]
+
+
+@promise("contract:5")
+def test_figures_of_the_monitoring_group(runtime, fs):
+    """In the domains' order, whatever the directory's is; what the processor does not tell is left out."""
+    container = make(runtime, l3CacheSchema=L3, memBwSchema=MB, enableMonitoring=True).create()
+    container.start()
+    lines = {"l3_cache_schema": "L3:0=f0;1=f", "mem_bw_schema": "MB:0=20;1=70"}
+    assert figures(container) == lines, "nothing is counted"
+    fs.count(f"/{container.id}", 0, llc_occupancy=1, mbm_total_bytes=1, mbm_local_bytes=1)
+    group = f"/{container.id}/mon_groups/{container.id}"
+    fs.count(group, 10, llc_occupancy=4096, mbm_total_bytes=1 << 63, mbm_local_bytes="Unavailable")
+    fs.count(group, 9, llc_occupancy=0, mbm_total_bytes=7, mbm_local_bytes=5)
+    assert figures(container) == {
+        **lines,
+        "mbm_stats": [{"mbm_total_bytes": 7, "mbm_local_bytes": 5}, {"mbm_total_bytes": 1 << 63}],
+        "cmt_stats": [{"llc_occupancy": 0}, {"llc_occupancy": 4096}],
+    }
+
+
+@promise("contract:5")
+def test_figures_of_the_class(runtime, fs):
+    container = make(runtime, memBwSchema=MB).create()
+    container.start()
+    fs.count(f"/{container.id}", 0, llc_occupancy=4096)
+    assert figures(container) == {"l3_cache_schema": "L3:0=fffff;1=fffff", "mem_bw_schema": "MB:0=20;1=70",
+                                  "cmt_stats": [{"llc_occupancy": 4096}]}

@@ -34,6 +34,7 @@ class Resctrl:
         self.directory, self.classes, self.monitors = directory, classes, monitors
         self.paths, self.numbers = {1: "/"}, {"/": 1}
         self.schemata, self.writes, self.changes = {}, [], []
+        self.counts = {}  # group -> {domain: {file of mon_data/mon_L3_NN: text}}
         self.tasks = {}  # pid -> (class, monitoring group)
         self.status = "ok"
         self.directories = {"/": {"info", "mon_groups"}, "/info": set(), "/mon_groups": set()}
@@ -63,13 +64,22 @@ class Resctrl:
         """The directories that somebody has made."""
         own = {"/", "/info", "/mon_groups"}
         return {path for path in self.directories if path not in own
-                and not path.endswith("/mon_groups")}
+                and not path.endswith("/mon_groups") and "/mon_data" not in path}
 
     def text(self, path):
         """A schemata file as the kernel prints it."""
         rows = self.schemata[path]
         return "".join(f"{name:>6}:" + ";".join(f"{i}={v}" for i, v in sorted(rows[name].items())) + "\n"
                        for name in rows)
+
+    def count(self, group, domain, **files):
+        """What the processor has counted for a class or a monitoring group: llc_occupancy=4096."""
+        data = f"{group.rstrip('/')}/mon_data"
+        path = f"{data}/mon_L3_{domain:02}"
+        self.directories[group].add("mon_data")
+        self.directories.setdefault(data, set()).add(os.path.basename(path))
+        self.directories[path] = set()
+        self.counts[path] = {name: f"{text}\n" for name, text in files.items()}
 
     def make(self, name, *lines):
         """A class that an administrator has made."""
@@ -89,8 +99,10 @@ class Resctrl:
         names = {"tasks"}
         if path == "/info":
             return {"last_cmd_status"}
-        if path.endswith("/mon_groups"):
+        if path.endswith("/mon_groups") or path.endswith("/mon_data"):
             return set()
+        if path in self.counts:
+            return set(self.counts[path])
         return names | {"schemata"} if path in self.schemata else names
 
     def _mkdir(self, parent, name):
@@ -169,6 +181,8 @@ class Resctrl:
     def _content(self, path):
         group, file = path.rsplit("/", 1)
         group = group or "/"
+        if group in self.counts:
+            return self.counts[group][file]
         if file == "schemata":
             return self.text(group)
         if file == "last_cmd_status":
