@@ -345,14 +345,18 @@ int unit_remove(const char *name, bool user, const char *path, bool ask_in_any_c
 	bool gone;
 	int r;
 
+	/* With the placeholder alone in it, which died with its tare, the scope has ended by itself: one of that name
+	 * is another container's. */
+	if (!path)
+		return 0;
 	r = cgroup_kill_all(path, err);
 	if (r < 0)
 		return r;
-	gone = path && vanishes(path);
+	gone = vanishes(path);
 	if (gone && !ask_in_any_case)
 		return 0;
 	r = stop(name, user, err);
-	if (r < 0 && (gone || !path)) {
+	if (r < 0 && gone) {
 		/* without its processes it cannot be anything but a failed one, if at all */
 		trace_warning("%s", err->text);
 		error_ignore(err, "the scope itself is gone");
