@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -18,6 +19,9 @@ struct cgroup {
 	bool created; /* the directory did not exist before */
 	bool delegates; /* cgroups below it may be made, which are removed also where it stays */
 	unsigned above; /* how many directories right above it did not exist either */
+	/* What memory.events had counted before the container: processes killed for lack of memory, and how often
+	 * the limit was met. Not 0 only in a cgroup that was there, since the counts never go back. */
+	uint64_t oom_kills, refusals;
 };
 
 #define CGROUP_INIT                      \
@@ -159,9 +163,13 @@ int cgroup_watch_wait(const struct cgroup_watch *watch, int timeout_ms,
  * @stage: what was being done, "assembling the root". @err: has failed already. */
 void cgroup_explain_oom(const struct cgroup *cgroup, const char *stage, struct error *err);
 
-/* Whether the kernel has killed a process of the cgroup at @path, or below, for lack of memory. Returns 1, 0, or
- * -ENODATA when that is not known: it is gone, or has no memory controller. */
-int cgroup_oom_killed(const char *path) _must_check_;
+/* Notes in a cgroup that was there before what it has counted so far. */
+void cgroup_note_oom(struct cgroup *cgroup);
+
+/* Whether the kernel has killed more processes of the cgroup at @path and below for lack of memory than the @before
+ * that it had when the container was made (cgroup.oom_kills). Returns 1, 0, or -ENODATA when that is not known: it
+ * is gone, or has no memory controller. */
+int cgroup_oom_killed(const char *path, uint64_t before) _must_check_;
 
 /* What the caller could limit, for `tare doctor`. */
 struct cgroup_survey {

@@ -213,6 +213,8 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	ret_cgroup->subgroup = plan->subgroup ? r : -1;
 	ret_cgroup->fd = steal_fd(&making.dir);
 	ret_cgroup->path = path;
+	if (!created)
+		cgroup_note_oom(ret_cgroup);
 	ret_cgroup->created = created;
 	ret_cgroup->delegates = plan->delegate_to != NULL;
 	ret_cgroup->above = making.n_made > 0 ? making.n_made - 1 : 0;

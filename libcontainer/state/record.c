@@ -4,8 +4,8 @@
  * the record could speak of.
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
- * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, cgroupAbove, intelRdt {resctrl, class, classMade,
- * monitoring}, privatePidNs, hasProcess, notifies, terminal, streams, seccompAgent, seccompMetadata, joined,
+ * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, cgroupAbove, oomKillsBefore (0 without), intelRdt {resctrl, class,
+ * classMade, monitoring}, privatePidNs, hasProcess, notifies, terminal, streams, seccompAgent, seccompMetadata, joined,
  * noCheckpoint, annotations, hooks, resources. A reader ignores members that it does not know; what an older tare must not ignore raises the
  * version. */
 #include <errno.h>
@@ -87,6 +87,8 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 	write_rdt(&record->rdt, writer);
 	if (record->cgroup_above)
 		json_key_uint(writer, "cgroupAbove", record->cgroup_above);
+	if (record->oom_kills_before)
+		json_key_uint(writer, "oomKillsBefore", record->oom_kills_before);
 	json_key_bool(writer, "privatePidNs", record->private_pid_ns);
 	json_key_bool(writer, "hasProcess", record->has_process);
 	if (record->notifies)
@@ -318,6 +320,7 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->cgroup_created = read_bool(reader, "cgroupCreated");
 	record->rdt = read_rdt(reader);
 	record->cgroup_above = (unsigned)read_number(reader, "cgroupAbove", UINT32_MAX);
+	record->oom_kills_before = read_number(reader, "oomKillsBefore", UINT64_MAX);
 	record->private_pid_ns = read_bool(reader, "privatePidNs");
 	record->has_process = read_bool(reader, "hasProcess");
 	record->notifies = read_bool(reader, "notifies");

@@ -63,6 +63,7 @@ struct state_record {
 	bool cgroup_created; /* tare made the directory, so delete removes it */
 	unsigned
 		cgroup_above; /* and how many right above it, which go as well when they are empty */
+	uint64_t oom_kills_before; /* cgroup.oom_kills */
 	struct resctrl_group rdt; /* its class of service, and what of it delete removes */
 	bool private_pid_ns; /* a new pid namespace: killing init kills all */
 	bool has_process;

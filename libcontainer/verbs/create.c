@@ -153,6 +153,7 @@ int create_make_cgroup(struct creation *c, struct error *err)
 	c->record.cgroup = c->cgroup.path;
 	c->record.cgroup_created = c->cgroup.created;
 	c->record.cgroup_above = c->cgroup.above;
+	c->record.oom_kills_before = c->cgroup.oom_kills;
 	/* it has a say in the devices that the init makes when it assembles the root */
 	if (c->prepared.plan->rootfs.place == PLAN_DETACHED || c->restored)
 		return 0;

@@ -15,7 +15,8 @@
 
 static void look_at_memory(const struct state_record *record, struct state_exit *exit)
 {
-	int r = record->cgroup ? cgroup_oom_killed(record->cgroup) : -ENODATA;
+	int r = record->cgroup ? cgroup_oom_killed(record->cgroup, record->oom_kills_before)
+			       : -ENODATA;
 
 	exit->oom_known = r >= 0;
 	exit->oom_killed = r > 0;

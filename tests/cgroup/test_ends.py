@@ -62,6 +62,27 @@ def test_a_limit_too_small_for_init(runtime, limit):
     assert not os.path.exists(f"{runtime.view.cgroup2()}/{container.id}")
 
 
+@promise("contract:14")
+def test_kills_of_an_earlier_container(runtime):
+    """A cgroup that was there keeps its counts, and the next container in it is not blamed for them."""
+    container = small(runtime, 4 * KIB)
+    place = f"{runtime.view.cgroup2()}/{container.id}-there"
+    container.config["linux"]["cgroupsPath"] = f"/{container.id}-there"
+    os.mkdir(place)
+    try:
+        assert "OOM-killed" in container.run().err
+        container.config["linux"]["resources"]["memory"] = {"limit": 65536 * KIB, "swap": 65536 * KIB}
+        container.config["process"]["args"] = ["/bin/absent"]
+        result = container.run()
+        assert result.rc == 1 and "OOM-killed" not in result.err, result
+        container.config["process"]["args"] = ["/bin/program"]
+        assert container.run("--keep").rc == 0
+        assert container.state()["exit"]["oomKilled"] is False
+        container.delete()
+    finally:
+        os.rmdir(place)
+
+
 @promise("contract:11")
 def test_half_a_mebibyte_is_enough(runtime):
     container = small(runtime, 512 * KIB)

@@ -531,10 +531,54 @@ static void gives_it_away(void **state)
 	cgroup_close(&cgroup);
 }
 
+static void write_events(int dir, unsigned kills, unsigned refusals)
+{
+	int fd = openat(dir, "memory.events", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, "low 0\nhigh 0\nmax %u\noom %u\noom_kill %u\n", refusals, kills,
+			    kills) > 0);
+	close(fd);
+}
+
+/* memory.events never goes back: what a cgroup had counted before is not the container's. */
+static void subtracts_what_was_before(void **state)
+{
+	char path[] = "/tmp/tare-unit-XXXXXX";
+	struct cgroup cgroup = CGROUP_INIT;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	cgroup.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(cgroup_oom_killed(path, 0), -ENODATA);
+	cgroup_note_oom(&cgroup);
+	assert_int_equal(cgroup.oom_kills, 0);
+	write_events(cgroup.fd, 2, 7);
+	cgroup_note_oom(&cgroup);
+	error_set(&err, ENOMEM, "no memory");
+	cgroup_explain_oom(&cgroup, "working", &err);
+	assert_string_equal(err.text, "no memory");
+	assert_int_equal(cgroup_oom_killed(path, cgroup.oom_kills), 0);
+	write_events(cgroup.fd, 2, 8);
+	cgroup_explain_oom(&cgroup, "working", &err);
+	assert_string_equal(err.text,
+			    "no memory (memory limit too low? it is none of its own)");
+	write_events(cgroup.fd, 3, 8);
+	cgroup_explain_oom(&cgroup, "working", &err);
+	assert_non_null(strstr(err.text, "OOM-killed"));
+	assert_int_equal(cgroup_oom_killed(path, cgroup.oom_kills), 1);
+	assert_int_equal(cgroup_oom_killed(path, 0), 1);
+	unlinkat(cgroup.fd, "memory.events", 0);
+	cgroup_close(&cgroup);
+	rmdir(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(picks_the_mount),
+		cmocka_unit_test(subtracts_what_was_before),
 		cmocka_unit_test_setup_teardown(locates, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(undoes_what_it_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removes_what_it_made_above, set_up, tear_down),

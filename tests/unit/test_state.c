@@ -205,6 +205,7 @@ static void test_stale_takeover(void **state)
 	record.holder = dead_identity(f);
 	record.cgroup = "/sys/fs/cgroup/x";
 	record.cgroup_created = true;
+	record.oom_kills_before = 3;
 	record.rdt = (struct resctrl_group){ .root = "/r",
 					     .clos = "/r/c",
 					     .clos_made = true,
@@ -216,6 +217,7 @@ static void test_stale_takeover(void **state)
 	assert_non_null(stale);
 	assert_string_equal(stale->cgroup, "/sys/fs/cgroup/x");
 	assert_true(stale->cgroup_created);
+	assert_int_equal(stale->oom_kills_before, 3);
 	assert_string_equal(stale->rdt.root, "/r");
 	assert_string_equal(stale->rdt.clos, "/r/c");
 	assert_true(stale->rdt.clos_made);
