@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Completion for bash. It knows neither verbs nor options but asks the very tare that is being called: the
 # words of --help say what there is, and the word for an option's value what can stand there (DIR, FILE,
-# "table|json"). Names of containers come from `tare list`.
+# DIR[:DIR...], "table|json"), and likewise that for an operand. Names of containers come from `tare list`.
 
 # The options of a --help text as lines "--name VALUE" and "-n VALUE", VALUE missing for a flag.
 _tare_options()
@@ -18,6 +18,12 @@ _tare_values()
 	DIR)
 		compopt -o filenames 2> /dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		;;
+	'DIR[:DIR...]') # bash takes a list apart, if ":" is among COMP_WORDBREAKS
+		local before=''
+		[[ $cur != *:* ]] || before=${cur%:*}:
+		compopt -o filenames -o nospace 2> /dev/null
+		mapfile -t COMPREPLY < <(compgen -P "$before" -d -- "${cur#"$before"}")
 		;;
 	*FILE | *PATH)
 		compopt -o filenames 2> /dev/null
@@ -38,6 +44,7 @@ _tare_operands()
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$("$program" "${root[@]}" list --quiet 2> /dev/null)" -- "$cur")
 		;;
+	*:*'|'* | *:FILE) _tare_values "$operand" ;;
 	*:SIGNAL)
 		mapfile -t COMPREPLY < <(compgen -A signal -- "$cur")
 		[ ${#COMPREPLY[@]} -gt 0 ] ||
@@ -50,21 +57,23 @@ _tare_operands()
 _tare()
 {
 	local program=${COMP_WORDS[0]} cur=${COMP_WORDS[COMP_CWORD]} verb='' help='' options=''
-	local word value='' operands=0 i root=()
+	local word value='' taken='' operands=0 i root=()
 
 	COMPREPLY=()
-	[ "$cur" != '=' ] || cur=''
+	[[ $cur != [=:] ]] || cur=''
 	help=$("$program" --help 2> /dev/null) || return 0
 	options=$(printf '%s\n' "$help" | _tare_options)
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		[ "$word" != '=' ] || continue # bash takes --name=value apart
-		if [ -n "$value" ]; then
+		if [ "$word" = ':' ]; then # and a list of directories
+			value=$taken
+		elif [ -n "$value" ]; then
 			[ "$value" != --root ] || root=(--root "$word")
 			value=''
 		elif [[ $word == -* ]]; then
 			if printf '%s\n' "$options" | grep -qe "^$word "; then
-				value=$word
+				value=$word taken=$word
 			fi
 		elif [ -z "$verb" ]; then
 			verb=$word
@@ -74,6 +83,7 @@ _tare()
 			operands=$((operands + 1))
 		fi
 	done
+	[ "${COMP_WORDS[COMP_CWORD]}" != ':' ] || value=$taken
 	if [ -n "$value" ]; then
 		_tare_values "$(printf '%s\n' "$options" | sed -n "s/^$value //p")"
 	elif [[ $cur == -* ]]; then

@@ -1,21 +1,26 @@
 # Completion for fish. It knows neither verbs nor options but asks the very tare that is being called: the
 # words of --help say what there is, and the word for an option's value what can stand there (DIR, FILE,
-# "table|json"). Names of containers come from `tare list`.
+# DIR[:DIR...], "table|json"), and likewise that for an operand. Names of containers come from `tare list`.
 
 # The options of a --help text on standard input: a line "name<TAB>letter<TAB>value<TAB>what it does" each.
 function __tare_options
     sed -nE 's/^   --([a-z0-9-]+)( ([^ ,]+))?(, -([a-zA-Z]))?( [^ ]+)?  +(.*)$/\1\t\5\t\3\t\7/p'
 end
 
-# What can stand for a value. $argv[1]: its word in the help.
+# What can stand for a value. $argv[1]: its word in the help, $argv[2]: what there is of it.
 function __tare_values
     switch "$argv[1]"
         case '*|*'
             string split '|' -- $argv[1]
         case DIR
-            __fish_complete_directories (commandline -ct)
+            __fish_complete_directories $argv[2]
+        case 'DIR[:DIR...]'
+            set -l before (string replace --regex '[^:]*$' '' -- "$argv[2]")
+            for each in (__fish_complete_directories (string replace --regex '.*:' '' -- "$argv[2]"))
+                echo $before$each
+            end
         case '*FILE' '*PATH'
-            __fish_complete_path (commandline -ct)
+            __fish_complete_path $argv[2]
     end
 end
 
@@ -48,10 +53,10 @@ function __tare_complete
         end
     end
     if test -n "$value"
-        __tare_values $value
+        __tare_values $value "$current"
     else if string match -q -- '--*=*' $current
         set -l parts (string split -m 1 = -- $current)
-        for each in (__tare_values (__tare_value_of $parts[1] $options))
+        for each in (__tare_values (__tare_value_of $parts[1] $options) "$parts[2]")
             echo $parts[1]=$each
         end
     else if string match -q -- '-*' $current
@@ -88,6 +93,8 @@ function __tare_operands
             # a new name
         case '*:ID'
             $argv[3] $argv[4..] list --quiet 2>/dev/null
+        case '*:*|*' '*:FILE'
+            __tare_values $names[$index] "$(commandline -ct)"
         case '*:SIGNAL'
             string match --regex --all '\w+' -- (kill -l)
     end

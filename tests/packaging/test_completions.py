@@ -76,6 +76,32 @@ class TestShells:
         assert shell(environment, "tare", "list", "-f", "") == {"table", "json"}
         assert "/usr" in {w.rstrip("/") for w in shell(environment, "tare", "run", "-b", "/us")}
 
+    def test_lists_of_directories(self, shell, environment, tmp_path):
+        for name in ("one", "other"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "only-a-file").touch()
+        words = ("tare", "run", "--layers")
+        whole = {f"{tmp_path}/one", f"{tmp_path}/other"}
+
+        def offered(*more):
+            return {w.rstrip("/") for w in shell(environment, *words, *more)}
+        assert offered(f"{tmp_path}/o") == whole
+        assert offered(f"/usr:{tmp_path}/ot") == {f"/usr:{tmp_path}/other"}
+        if shell is bash:  # which takes the list apart
+            assert offered("/usr", ":", f"{tmp_path}/o") == whole
+            assert "contrib" in offered("/usr", ":")
+
+    def test_operands(self, shell, environment, tmp_path):
+        """Verbs of a verb, containers and files, each in its place."""
+        (tmp_path / "state" / "one").mkdir(parents=True)
+        (tmp_path / "state" / "one" / "state.json").write_text(json.dumps(dict(RECORD, id="one")))
+        (tmp_path / "mounts.json").touch()
+        words = ("tare", "--root", f"{tmp_path}/state", "mounts")
+        assert shell(environment, *words, "") == {"add", "remove"}
+        assert shell(environment, *words, "rem") == {"remove"}
+        assert shell(environment, *words, "add", "") == {"one"}
+        assert shell(environment, *words, "add", "one", f"{tmp_path}/mou") == {f"{tmp_path}/mounts.json"}
+
     def test_signals(self, shell, environment):
         assert {"TERM"} == {w.removeprefix("SIG")
                             for w in shell(environment, "tare", "kill", "c1", "TER")}
@@ -99,3 +125,38 @@ def test_zsh(environment, verb):
     words = [verb] if verb else []
     output = run(environment, "zsh", "-f", "-c", script, "zsh", *words)
     assert set(re.findall(r"(?:^|\))(--[\w-]+)=?\[", output, re.M)) == options_of(environment, *words)
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+@pytest.mark.parametrize("verb, operands", [
+    ("mounts", [":command:(add remove)", ":container:_tare_containers", ":file:_files"]),
+    ("kill", [":container:_tare_containers", ":signal:_signals"]),
+    ("state", [":container:_tare_containers"]),
+    ("exec", [":container:_tare_containers"]),
+    ("ps", [":container:_tare_containers"]),
+    ("create", [":name:"]),
+    ("list", []),
+])
+def test_zsh_operands(environment, verb, operands):
+    script = f"""source {COMPLETIONS}/_tare; typeset -a specs match
+        _tare_operands $1 <<< "$(tare $1 --help)"; print -rl -- $specs"""
+    assert run(environment, "zsh", "-f", "-c", script, "zsh", verb).splitlines() == (operands or [""])
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_zsh_completes(environment, tmp_path):
+    """What zsh itself offers, at a terminal of its own, with the specifications."""
+    (tmp_path / "state" / "one").mkdir(parents=True)
+    (tmp_path / "state" / "one" / "state.json").write_text(json.dumps(dict(RECORD, id="one")))
+    (tmp_path / "mounts.json").touch()
+    for line, there in ((f"tare --root {tmp_path}/state mounts add o", "add one "),
+                        ("tare mounts rem", "mounts remove "),
+                        (f"tare mounts add one {tmp_path}/mou", f"{tmp_path}/mounts.json "),
+                        (f"tare run --layers /usr:{tmp_path}/sta", f"/usr:{tmp_path}/state")):
+        script = f"""zmodload zsh/zpty; zpty z zsh -f -i
+            zpty -w z 'unset zle_bracketed_paste; PS1= TERM=dumb; stty cols 1000'
+            zpty -w z 'fpath=({COMPLETIONS} $fpath); autoload -U compinit; compinit -u -D; bindkey "^I" complete-word'
+            zpty -w z 'report() {{ print -r -- "<""<$BUFFER>"">"; }}; zle -N report; bindkey "^X" report'
+            zpty -w -n z $1$'\t'$'\x18'
+            zpty -r -m z out '*<<?*>>*'; print -r -- ${{${{out##*<<}}%%>>*}}; zpty -d z"""
+        assert there in run(environment, "zsh", "-f", "-c", script, "zsh", line)
