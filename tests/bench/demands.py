@@ -16,6 +16,7 @@ RUN_AIM = 0.45  # of crun
 OF_FLOOR = 1.5  # of the floor and an empty program together; system calls: of the floor
 PEAK_KIB, SIZE_KIB = 1536, 1024
 ROW = 1.1  # the last of a row of containers, in terms of the first
+BESIDE = 1.25  # each verb beside the most containers, in terms of beside the fewest; medians
 MEMORY_KIB = 64  # above the floor's
 
 
@@ -85,6 +86,22 @@ def _of_the_row(cases, statistics):
                        f"{ratio[0]:.2f} / {ratio[1]:.2f} x the first", [value <= ROW for value in ratio])
 
 
+def _of_many(cases, statistics):
+    """The cases "VERB, beside N" of tare's."""
+    verbs = {}
+    for case, found in cases.items():
+        verb, beside, count = case.partition(", beside ")
+        if beside and "tare" in found:
+            verbs.setdefault(verb, {})[int(count)] = statistics(found["tare"])["median"]
+    for verb, medians in verbs.items():
+        few, most = min(medians), max(medians)
+        if few == most:
+            continue
+        ratio = medians[most] / medians[few]
+        yield _row(f"{verb}, beside {most} containers", f"median: {BESIDE} x that beside {few}",
+                   f"{medians[few]:.2f} / {medians[most]:.2f} ms: {ratio:.2f}", [ratio <= BESIDE])
+
+
 def of_memory(limits):
     """@limits: {runtime: the lowest working memory limit in KiB}."""
     if limits.get("tare") and limits.get("floor"):
@@ -97,4 +114,5 @@ def rows(cases, resources, statistics, ratios):
     yield from _of_the_floor(cases, statistics)
     yield from _of_crun(cases, ratios)
     yield from _of_the_row(cases, statistics)
+    yield from _of_many(cases, statistics)
     yield from _of_resources(resources)
