@@ -30,7 +30,6 @@ static bool is_late(const struct outside *outside, enum spec_namespace_type type
 static int open_owner(const struct outside *outside, enum spec_namespace_type type,
 		      struct rootfs_owners *owners)
 {
-	const struct plan_namespace *of = outside->plan->namespaces.of;
 	const char *name = spec_namespace_proc_name(type);
 	char path[64];
 
@@ -38,16 +37,12 @@ static int open_owner(const struct outside *outside, enum spec_namespace_type ty
 	snprintf(path, sizeof path, "%d/ns/%s", (int)outside->child->pid, name);
 	if (is_late(outside, type))
 		owners->theirs[type] = -1;
-	else if (of[type].mode == PLAN_NS_NEW && of[SPEC_NAMESPACE_PID].mode == PLAN_NS_NEW &&
-		 owners->theirs[SPEC_NAMESPACE_PID] >= 0)
-		/* the right to look into the child is there, so it can be entered by its pidfd */
-		owners->of_process |= spec_namespace_flag(type);
-	else if (of[type].mode == PLAN_NS_JOIN)
+	else if (outside->plan->namespaces.of[type].mode == PLAN_NS_JOIN)
 		owners->theirs[type] = fcntl(outside->join->fds[type], F_DUPFD_CLOEXEC, 3);
 	else
 		owners->theirs[type] = openat(outside->proc, path, O_RDONLY | O_CLOEXEC);
-	if (owners->theirs[type] < 0 && !is_late(outside, type) &&
-	    !(owners->of_process & spec_namespace_flag(type)))
+	/* not by the child's pidfd when they are wanted: it may have stopped being dumpable by then */
+	if (owners->theirs[type] < 0 && !is_late(outside, type))
 		return -errno;
 	if (type == SPEC_NAMESPACE_PID)
 		return 0; /* an option of procfs: it is not entered */
@@ -113,7 +108,6 @@ static int assemble(const struct outside *outside, struct rootfs_owners *owners,
 	const struct plan_rootfs *rootfs = &outside->plan->rootfs;
 	int r;
 
-	owners->process = outside->child->pidfd;
 	owners->await = await_network;
 	owners->data = &late;
 	r = open_owners(outside, owners);

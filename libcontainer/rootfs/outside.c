@@ -30,25 +30,12 @@ static bool is_foreign(const struct assembly *assembly, int owner)
 	return assembly->owners && owner >= 0 && assembly->owners->ours[owner] >= 0;
 }
 
-static int entered(int owner, int r, struct error *err)
-{
-	return r < 0 ? op_failed(err, -r, "enter the container's %s namespace",
-				 spec_namespace_name((enum spec_namespace_type)owner))
-		     : 0;
-}
-
 int owner_enter(const struct assembly *assembly, const struct plan_op *op, struct error *err)
 {
 	int owner = plan_owner(op), r;
 
 	if (!is_foreign(assembly, owner))
 		return 0;
-	if (assembly->owners->of_process &
-	    spec_namespace_flag((enum spec_namespace_type)owner)) {
-		r = process_setns(assembly->owners->process,
-				  (int)spec_namespace_flag((enum spec_namespace_type)owner));
-		return entered(owner, r, err);
-	}
 	if (assembly->owners->theirs[owner] < 0) {
 		r = assembly->owners->await(assembly->owners, (enum spec_namespace_type)owner,
 					    err);
@@ -56,7 +43,9 @@ int owner_enter(const struct assembly *assembly, const struct plan_op *op, struc
 			return r;
 	}
 	r = process_setns(assembly->owners->theirs[owner], 0);
-	return entered(owner, r, err);
+	return r < 0 ? op_failed(err, -r, "enter the container's %s namespace",
+				 spec_namespace_name((enum spec_namespace_type)owner))
+		     : 0;
 }
 
 int owner_leave(const struct assembly *assembly, const struct plan_op *op, struct error *err)

@@ -52,9 +52,6 @@ int rootfs_assemble(const struct plan_rootfs *plan, const struct rootfs_sources 
 /* The namespaces that file systems made outside are to show, and the caller's own to return to: indexed by
  * enum spec_namespace_type, -1 where the two are the same or no operation asks. */
 struct rootfs_owners {
-	/* CLONE_NEW*: those that are entered by the pidfd @process, borrowed; they have no descriptor in @theirs */
-	uint64_t of_process;
-	int process;
 	int theirs[SPEC_NAMESPACE_TYPES], ours[SPEC_NAMESPACE_TYPES];
 	/* Called when @ours is there and @theirs is not, because the container's side is still making it: sets
 	 * theirs[type], or fails. */
