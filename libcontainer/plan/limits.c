@@ -143,7 +143,7 @@ static int add_cpu_time(struct plan_writes *w, const struct spec_cpu *cpu, struc
 	return r;
 }
 
-/* The weight before cpu.idle: an idle cgroup refuses one. */
+/* An idle cgroup refuses a weight, and one that becomes idle forgets it; a scope of systemd's is born idle. */
 static int add_cpu(struct plan_writes *w, const struct spec_cpu *cpu, struct error *err)
 {
 	int r = 0;
@@ -153,7 +153,7 @@ static int add_cpu(struct plan_writes *w, const struct spec_cpu *cpu, struct err
 				 "linux.resources.cpu.%s: cgroup v2 has no real-time limits",
 				 cpu->realtime_runtime.value ? "realtimeRuntime"
 							     : "realtimePeriod");
-	if (cpu->shares.value != 0)
+	if (cpu->shares.value != 0 && cpu->idle.value != 1)
 		r = plan_add_write(
 			w,
 			&(struct plan_write_to){ .controller = "cpu",

@@ -109,6 +109,28 @@ static int add_tasks(struct plan_unit_properties *p, const struct plan_cgroup_wr
 	return 0;
 }
 
+/* cpu.weight.nice: the kernel's weights of nice values (sched_prio_to_weight in kernel/sched/core.c) on the scale of
+ * cgroups, where 100 is the weight of nice 0. Told to systemd, because it writes the weight that it knows of. */
+static int add_nice(struct plan_unit_properties *p, const struct plan_cgroup_write *write,
+		    const char *name)
+{
+	static const uint32_t weights[] = {
+		88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+		9548,  7620,  6100,  4904,  3906,  3121,  2501,	 1991,	1586,  1277,
+		1024,  820,   655,   526,   423,   335,	  272,	 215,	172,   137,
+		110,   87,    70,    56,    45,	   36,	  29,	 23,	18,    15,
+	};
+	char *end;
+	long nice = strtol(write->value, &end, 10);
+
+	if (end == write->value || *end != '\0' || nice < -20 || nice > 19)
+		return 0; /* which the kernel will say */
+	return plan_unit_add_number(p, name, write->where,
+				    (weights[nice + 20] * 100 + 512) / 1024)
+		       ? 0
+		       : -ENOMEM;
+}
+
 static bool has_property(const struct plan_unit_properties *p, const char *name)
 {
 	size_t i;
@@ -270,6 +292,7 @@ static const struct {
 	{ "memory.zswap.max", "MemoryZSwapMax", add_zswap },
 	{ "memory.oom.group", OOM_POLICY, add_oom_policy },
 	{ "cpu.weight", "CPUWeight", add_limit },
+	{ "cpu.weight.nice", "CPUWeight", add_nice },
 	{ "cpu.idle", "CPUWeight", add_idle },
 	{ "cpu.max", "CPUQuotaPerSecUSec", add_quota },
 	{ "cpuset.cpus", "AllowedCPUs", add_list },

@@ -266,7 +266,8 @@ def test_a_failed_create_leaves_no_unit(container, what):
     if what == "limit":
         config["linux"]["resources"]["unified"] = {"memory.max": "nonsense"}
     elif what == "mount":
-        config["mounts"].append({"destination": "/x", "type": "bind", "source": "/nonexistent", "options": ["bind"]})
+        config["mounts"].append({"destination": "/x", "type": "bind", "source": f"{container.bundle}/nonexistent",
+                                 "options": ["bind"]})
     elif what == "hook":
         config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
     elif what == "program":
