@@ -128,7 +128,8 @@ def test_a_failed_create_leaves_nothing(session):
 def test_without_the_manager_the_rule_is_said(session):
     container = session.container(SLEEP)
     container.create(globals_=DRIVER).start()
-    nobody = {"XDG_RUNTIME_DIR": "/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"}
+    nowhere = f"{container.bundle}/nonexistent"
+    nobody = {"XDG_RUNTIME_DIR": nowhere, "DBUS_SESSION_BUS_ADDRESS": f"unix:path={nowhere}"}
     result = container.exec("/bin/true", env=nobody)
     assert result.rc != 0
     for words in (f"tare-{container.id}.scope", "connect to the user's service manager", "nearest cgroup above both",

@@ -307,8 +307,9 @@ def test_killed_create(container):
 
 
 def test_dead_bus(container):
-    env = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
-           "XDG_RUNTIME_DIR": "/nonexistent"}
+    nowhere = f"{container.bundle}/nonexistent"
+    env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={nowhere}", "DBUS_SESSION_BUS_ADDRESS": f"unix:path={nowhere}",
+           "XDG_RUNTIME_DIR": nowhere}
     result = container.try_create(globals_=DRIVER, env=env)
     assert result.rc == 1 and unit(container) in result.err and "connect to" in result.err, result
     assert "no such file or directory" in result.err
@@ -318,7 +319,7 @@ def test_by_the_bus_daemon(container):
     """Without the manager's own socket."""
     if container.runtime.for_user:
         address = f"unix:path={container.runtime.env['XDG_RUNTIME_DIR']}/bus"
-        env = {"DBUS_SESSION_BUS_ADDRESS": address, "XDG_RUNTIME_DIR": "/nonexistent"}
+        env = {"DBUS_SESSION_BUS_ADDRESS": address, "XDG_RUNTIME_DIR": f"{container.bundle}/nonexistent"}
     else:
         address = "unix:path=/run/dbus/system_bus_socket"
         env = {"DBUS_SYSTEM_BUS_ADDRESS": address}
