@@ -260,8 +260,11 @@ def test_run(container):
 def test_a_failed_create_leaves_no_unit(container, what):
     """But the slice, whose limits are a pod's."""
     config = container.config
-    systemctl(container, "start", "tare-test.slice")
-    group = systemctl(container, "show", "--value", "-p", "ControlGroup", "tare-test.slice").strip()
+    # its own: another's failed create would not be seen in one that is in use
+    pod = f"taretest{container.id.replace('-', '')}.slice"
+    config["linux"]["cgroupsPath"] = f"{pod}:tare:{container.id}"
+    systemctl(container, "start", pod)
+    group = systemctl(container, "show", "--value", "-p", "ControlGroup", pod).strip()
     before = os.stat(f"/sys/fs/cgroup{group}").st_ino
     if what == "limit":
         config["linux"]["resources"]["unified"] = {"memory.max": "nonsense"}
@@ -277,7 +280,7 @@ def test_a_failed_create_leaves_no_unit(container, what):
     assert container.try_create(globals_=DRIVER).rc == 1
     assert no_unit(container)
     assert os.stat(f"/sys/fs/cgroup{group}").st_ino == before
-    systemctl(container, "stop", "tare-test.slice")
+    systemctl(container, "stop", pod)
 
 
 def test_a_unit_that_is_there_already(container):
