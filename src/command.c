@@ -5,11 +5,9 @@
 #include "command.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "base/fd.h"
 
@@ -247,26 +245,6 @@ int command_parse(const struct usage *usage, int argc, char **argv,
 	return 1;
 }
 
-/* Writes a text and its end by one call, where stdio first asks whether it is for a terminal, and writes in parts. */
-static int write_out(const char *text, size_t length, const char *end, struct error *err)
-{
-	static const char name[] = "to standard output";
-	const struct iovec parts[] = {
-		{ .iov_base = (void *)(uintptr_t)text, .iov_len = length },
-		{ .iov_base = (void *)(uintptr_t)end, .iov_len = strlen(end) },
-	};
-	ssize_t n = writev(1, parts, *end ? 2 : 1);
-	size_t written = n < 0 ? 0 : (size_t)n;
-	int r = 0;
-
-	if (n < 0 && errno != EINTR)
-		return error_errno(err, errno, "write %s", name);
-	if (written < length)
-		r = fd_write_all(1, text + written, length - written, name, err);
-	written = written < length ? 0 : written - length;
-	return r < 0 ? r : fd_write_all(1, end + written, strlen(end) - written, name, err);
-}
-
 int command_print(struct json_writer *writer, const char *end, struct error *err)
 {
 	const char *text;
@@ -276,8 +254,9 @@ int command_print(struct json_writer *writer, const char *end, struct error *err
 	r = json_writer_text(writer, &text, &length, err);
 	if (r < 0)
 		return r;
-	r = command_flush(err);
-	return r < 0 ? r : write_out(text, length, end, err);
+	fwrite(text, 1, length, stdout);
+	fputs(end, stdout);
+	return command_flush(err);
 }
 
 int command_flush(struct error *err)

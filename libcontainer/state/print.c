@@ -1,15 +1,11 @@
 /* The OCI state (runtime.md, "State") as callers know it: the order and the names of the members are
  * relied upon (contract 5), the first ones by the specification, rootfs, created and owner because engines
  * read them. A member that is unknown is an empty string, never null: engines decode into strings. */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
+#include <pwd.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
 #include "state/state.h"
-
-#define PASSWD_MAX ((size_t)1 << 20)
 
 static const char *text_or_empty(const char *text)
 {
@@ -62,34 +58,16 @@ void state_print_process(const struct state_record *record, enum state_status st
 	json_object_end(writer);
 }
 
-/* The user of a line of passwd(5), "name:password:uid:...", cut out of it; NULL for another one. */
-static char *user_of_line(char *line, uint32_t uid)
-{
-	char *name = strsep(&line, ":"), *number, *end;
-
-	if (!line || !strsep(&line, ":") || !(number = strsep(&line, ":")) || *number < '0' ||
-	    *number > '9')
-		return NULL;
-	return strtoul(number, &end, 10) == uid && *end == '\0' ? name : NULL;
-}
-
 void state_name_owner(struct state_record *record, struct arena *arena)
 {
-	_cleanup_fd_ int fd = openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct error ignored = ERROR_INIT;
-	char *text, *line, *name;
+	_cleanup_file_ FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry;
 
-	if (fd < 0)
+	if (!file)
 		return;
-	if (fd_read_regular(fd, PASSWD_MAX, "/etc/passwd", arena, &text, &ignored) < 0) {
-		error_ignore(&ignored, "the owner has a number as well");
-		return;
-	}
-	while ((line = strsep(&text, "\n"))) {
-		name = user_of_line(line, record->owner);
-		if (!name)
-			continue;
-		record->owner_name = name;
-		return;
-	}
+	while ((entry = fgetpwent(file)) != NULL)
+		if (entry->pw_uid == record->owner) {
+			record->owner_name = arena_strdup(arena, entry->pw_name);
+			return;
+		}
 }

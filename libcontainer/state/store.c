@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -179,41 +178,33 @@ void state_dir_close(struct state_dir *dir)
 	dir->fd = -1;
 }
 
-/* The kernel's struct linux_dirent64 (getdents(2)): by the C library's functions it is a second descriptor, a buffer
- * of two pages and nine calls. */
-struct entry {
-	uint64_t inode;
-	int64_t offset;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
 /* Removes every file in the directory but the record. Directories are not tare's; they stay, and so will what
  * holds them. */
 static int remove_files(int dir, struct error *err)
 {
-	union {
-		char bytes[2048];
-		struct entry entry;
-	} buffer;
-	const struct entry *entry;
-	long n, at;
+	_cleanup_dir_ DIR *stream = NULL;
+	struct dirent *entry;
+	int fd;
 
-	if (lseek(dir, 0, SEEK_SET) < 0)
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open the state directory");
+	stream = fdopendir(fd);
+	if (!stream) {
+		close(fd);
 		return error_errno(err, errno, "read the state directory");
-	while ((n = syscall(SYS_getdents64, dir, &buffer, sizeof buffer)) > 0)
-		for (at = 0; at < n; at += entry->length) {
-			entry = (const struct entry *)(const void *)(buffer.bytes + at);
-			if (!path_is_name(entry->name) ||
-			    strcmp(entry->name, STATE_RECORD_FILE) == 0)
-				continue;
-			if (unlinkat(dir, entry->name, 0) < 0 && errno != ENOENT)
-				return error_errno(err, errno,
-						   "remove %s from the state directory",
-						   entry->name);
-		}
-	return n < 0 ? error_errno(err, errno, "read the state directory") : 0;
+	}
+	while (errno = 0, (entry = readdir(stream)) != NULL) {
+		if (!path_is_name(entry->d_name) ||
+		    strcmp(entry->d_name, STATE_RECORD_FILE) == 0)
+			continue;
+		if (unlinkat(dir, entry->d_name, 0) < 0 && errno != ENOENT)
+			return error_errno(err, errno, "remove %s from the state directory",
+					   entry->d_name);
+	}
+	if (errno != 0)
+		return error_errno(err, errno, "read the state directory");
+	return 0;
 }
 
 /* Opens and locks the directory of @id, which @made says is new. Returns 1 with @dir locked and current, 0
