@@ -83,7 +83,8 @@ struct cgroup_step {
  * of it holds afterwards, or, when a write is refused, what held before: the values read beforehand are
  * written back in the opposite order. The filter is replaced at one stroke (BPF_F_REPLACE): there is no moment
  * without one. Controllers that are needed and missing are enabled on the way down to it.
- * @plan: from plan_update(). @then: NULL, or what is done when all files are written, before the filter.
+ * @plan: from plan_update(). @then: NULL, or what is done when all files are written, and only the filter, loaded
+ * by then, is still to be attached; not undone.
  * Errors: ENOTSUP when @path is NULL (the container has no cgroup of its own), ESRCH when it is gone, EBUSY by
  * memory.checkBeforeUpdate; else as cgroup_create(). */
 int cgroup_update(const struct plan_cgroup *plan, const char *path,

@@ -65,7 +65,7 @@ static int load(const struct bpf_insn *program, size_t length, struct error *err
 	return error_hint(err, ": %.800s", strlen(log) > 800 ? log + strlen(log) - 800 : log);
 }
 
-static int load_rules(const struct plan_device_rule *rules, size_t n_rules, struct error *err)
+int device_filter_load(const struct plan_device_rule *rules, size_t n_rules, struct error *err)
 {
 	_cleanup_free_ struct bpf_insn *program = NULL;
 	ssize_t length;
@@ -102,7 +102,7 @@ static int attach(int dir, int program, int replaced, struct error *err)
 
 int device_filter_try(struct error *err)
 {
-	_cleanup_fd_ int fd = load_rules(NULL, 0, err);
+	_cleanup_fd_ int fd = device_filter_load(NULL, 0, err);
 
 	return fd < 0 ? fd : 0;
 }
@@ -110,7 +110,7 @@ int device_filter_try(struct error *err)
 int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
 			 struct error *err)
 {
-	_cleanup_fd_ int fd = load_rules(rules, n_rules, err);
+	_cleanup_fd_ int fd = device_filter_load(rules, n_rules, err);
 
 	return fd < 0 ? fd : attach(dir, fd, -1, err);
 }
@@ -157,25 +157,20 @@ static int list_programs(int dir, uint32_t *ids, struct error *err)
 							: ATTACHED_MAX;
 }
 
-int device_filter_replace(int dir, const struct plan_device_rule *rules, size_t n_rules,
-			  struct error *err)
+int device_filter_replace(int dir, int program, struct error *err)
 {
-	_cleanup_fd_ int fd = load_rules(rules, n_rules, err);
 	uint32_t ids[ATTACHED_MAX] = { 0 };
-	int i, count;
+	int i, count = list_programs(dir, ids, err);
 
-	if (fd < 0)
-		return fd;
-	count = list_programs(dir, ids, err);
 	if (count < 0)
 		return count;
 	for (i = 0; i < count; i++) {
 		_cleanup_fd_ int old = open_own_program(ids[i]);
 
 		if (old >= 0)
-			return attach(dir, fd, old, err);
+			return attach(dir, program, old, err);
 	}
-	return attach(dir, fd, -1, err);
+	return attach(dir, program, -1, err);
 }
 
 int device_filter_detach(int dir, struct error *err)

@@ -24,10 +24,13 @@ ssize_t device_filter_compile(const struct plan_device_rule *rules, size_t n_rul
 int device_filter_attach(int dir, const struct plan_device_rule *rules, size_t n_rules,
 			 struct error *err) _must_check_;
 
-/* The same in place of the program that this runtime attached earlier, at one stroke: at each moment the one or
- * the other is at work. Without an earlier one it is attached. */
-int device_filter_replace(int dir, const struct plan_device_rule *rules, size_t n_rules,
-			  struct error *err) _must_check_;
+/* Compiles the rules and loads the program, which is where rules are refused. Returns its descriptor. */
+int device_filter_load(const struct plan_device_rule *rules, size_t n_rules,
+		       struct error *err) _must_check_;
+
+/* Attaches @program in place of the one that this runtime attached earlier, at one stroke: at each moment the one or
+ * the other is at work. Without an earlier one it comes beside what is there. */
+int device_filter_replace(int dir, int program, struct error *err) _must_check_;
 
 /* Loads a program and lets it go: whether the caller may. Errors as device_filter_attach(). */
 int device_filter_try(struct error *err) _must_check_;

@@ -118,20 +118,27 @@ static int apply(const struct plan_cgroup *plan, int dir, const struct cgroup_st
 		 struct error *err)
 {
 	_cleanup_arena_ struct arena *arena = arena_new();
+	_cleanup_fd_ int filter = -1;
 	const char **values = NULL;
 	size_t tried = 0;
 	int r;
 
 	if (!arena)
 		return error_oom(err);
+	/* first, since what refuses the rules refuses them here, and @then can't be undone */
+	if (plan->filter_devices) {
+		filter = device_filter_load(plan->device_rules, plan->n_device_rules, err);
+		if (filter < 0)
+			return error_at(err, "linux.resources.devices");
+	}
 	r = read_values(plan, dir, arena, &values, err);
 	if (r < 0)
 		return r;
 	r = cgroup_write_all(plan->writes, plan->n_writes, dir, &tried, err);
 	if (r >= 0 && then)
 		r = then->perform(then->data, err);
-	if (r >= 0 && plan->filter_devices) {
-		r = device_filter_replace(dir, plan->device_rules, plan->n_device_rules, err);
+	if (r >= 0 && filter >= 0) {
+		r = device_filter_replace(dir, filter, err);
 		if (r < 0)
 			error_at(err, "linux.resources.devices");
 	}

@@ -207,6 +207,13 @@ static unsigned number_from(const char *name, unsigned otherwise)
 	return text && *text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
 }
 
+static int replace(struct fixture *f, const struct plan_device_rule *rules, size_t n)
+{
+	_cleanup_fd_ int program = device_filter_load(rules, n, &f->err);
+
+	return program < 0 ? program : device_filter_replace(f->cgroup.fd, program, &f->err);
+}
+
 /* spec:192 */
 static void runs_what_the_rules_say(void **state)
 {
@@ -223,7 +230,7 @@ static void runs_what_the_rules_say(void **state)
 	srand(seed);
 	for (round = 0; round < rounds; round++) {
 		n = random_rules(rules);
-		if (device_filter_replace(f->cgroup.fd, rules, n, &f->err) < 0)
+		if (replace(f, rules, n) < 0)
 			fail_msg("round %u: %s", round, f->err.text);
 		if (ask_inside(f, rules, n) != 0)
 			fail_msg("round %u of TARE_SEED=%u", round, seed);
@@ -249,7 +256,7 @@ static void loads_many_rules(void **state)
 			.minor = i % 7 ? i % 100 : -1,
 			.access = (uint8_t)(1 + i % 7),
 		};
-	if (device_filter_replace(f->cgroup.fd, rules, MANY, &f->err) < 0)
+	if (replace(f, rules, MANY) < 0)
 		fail_msg("%s", f->err.text);
 	assert_int_equal(ask_inside(f, rules, MANY), 0);
 	free(rules);
