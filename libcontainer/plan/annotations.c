@@ -14,19 +14,9 @@
 static const char *const context_types[] = { "context", "fscontext", "defcontext",
 					     "rootcontext" };
 
-const char *plan_annotation(const struct spec_pair *annotations, size_t count, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (strcmp(annotations[i].key, name) == 0)
-			return annotations[i].value;
-	return NULL;
-}
-
 static const char *find(const struct plan_builder *b, const char *name)
 {
-	return plan_annotation(b->spec->annotations, b->spec->n_annotations, name);
+	return spec_find_pair(b->spec->annotations, b->spec->n_annotations, name);
 }
 
 /* crun takes "0" for absent, and whatever else is there for yes. */

@@ -177,10 +177,10 @@ int plan_layers(const struct plan_builder *b, struct error *err)
 	struct layers l = { .arena = b->arena, .bundle = b->options->bundle };
 	struct plan_rootfs *rootfs = &b->plan->rootfs;
 	const struct spec *spec = b->spec;
-	const char *lower = plan_annotation(spec->annotations, spec->n_annotations,
-					    "io.tare.root.layers");
-	const char *upper = plan_annotation(spec->annotations, spec->n_annotations,
-					    "io.tare.root.upper");
+	const char *lower = spec_find_pair(spec->annotations, spec->n_annotations,
+					   "io.tare.root.layers");
+	const char *upper = spec_find_pair(spec->annotations, spec->n_annotations,
+					   "io.tare.root.upper");
 	const char *where = "annotations[io.tare.root.layers]";
 	int r;
 

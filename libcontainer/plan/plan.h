@@ -507,10 +507,6 @@ int plan_exec_build(const struct plan_exec *exec, struct arena *arena,
  * the option pidns): an enum spec_namespace_type, or -1 when it shows none. */
 int plan_owner(const struct plan_op *op);
 
-/* The value of the annotation @name, or NULL. */
-const char *plan_annotation(const struct spec_pair *annotations, size_t count,
-			    const char *name);
-
 /* Writes the plan as one JSON object, for `tare plan` and the golden tests. */
 void plan_print(const struct plan *plan, struct json_writer *writer);
 

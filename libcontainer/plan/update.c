@@ -37,16 +37,6 @@ static int lift_swap(struct update *u, struct error *err)
 	return 0;
 }
 
-static bool is_unified(const struct spec_resources *resources, const char *file)
-{
-	size_t i;
-
-	for (i = 0; i < resources->n_unified; i++)
-		if (strcmp(resources->unified[i].key, file) == 0)
-			return true;
-	return false;
-}
-
 /* The swap limit is a difference, so it follows both of its parts, unless it is given by itself. */
 static int complete_memory(const struct update *u, struct spec_resources *resources,
 			   struct error *err)
@@ -62,7 +52,7 @@ static int complete_memory(const struct update *u, struct spec_resources *resour
 	*memory = *asked;
 	memory->limit = u->merged->memory->limit;
 	memory->swap = u->merged->memory->swap;
-	if (is_unified(u->merged, "memory.swap.max"))
+	if (spec_find_pair(u->merged->unified, u->merged->n_unified, "memory.swap.max"))
 		memory->swap = (struct spec_opt_int){ 0 };
 	resources->memory = memory;
 	return 0;

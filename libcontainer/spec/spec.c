@@ -295,3 +295,13 @@ int spec_read_resources(const struct json_value *value, const char *name, struct
 	*ret_resources = resources;
 	return 0;
 }
+
+const char *spec_find_pair(const struct spec_pair *pairs, size_t count, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(pairs[i].key, key) == 0)
+			return pairs[i].value;
+	return NULL;
+}

@@ -518,6 +518,9 @@ const struct spec_namespace *spec_namespace_find(const struct spec_linux *lin,
 /* CLONE_NEW* of the type. */
 uint64_t spec_namespace_flag(enum spec_namespace_type type);
 
+/* The value of @key, or NULL. */
+const char *spec_find_pair(const struct spec_pair *pairs, size_t count, const char *key);
+
 /* config.json's name of the type: "network". */
 const char *spec_namespace_name(enum spec_namespace_type type);
 

@@ -228,8 +228,8 @@ static int take_lock_again(struct creation *c, struct error *err)
 /* To whoever wants a pidfd of the init: --pidfd-socket, and crun's annotation of the same meaning. */
 static int hand_over_pidfd(const struct creation *c, struct error *err)
 {
-	const char *receiver = plan_annotation(c->record.annotations, c->record.n_annotations,
-					       "run.oci.pidfd_receiver");
+	const char *receiver = spec_find_pair(c->record.annotations, c->record.n_annotations,
+					      "run.oci.pidfd_receiver");
 	int pidfd = c->created.child.pidfd, r = 0;
 
 	if (c->options->pidfd_socket)

@@ -210,7 +210,7 @@ static int read_user_config(struct criu_call *call, const struct spec_pair *anno
 {
 	static const char *const usual[] = { "/etc/criu/tare.conf", "/etc/criu/runc.conf",
 					     "/etc/criu/crun.conf" };
-	const char *named = plan_annotation(annotations, n, "org.criu.config");
+	const char *named = spec_find_pair(annotations, n, "org.criu.config");
 	struct error missing = ERROR_INIT;
 	ssize_t length;
 	size_t i;

@@ -9,10 +9,10 @@ int hook_files_open(const struct state_record *record, struct hook_streams *ret_
 		    struct error *err)
 {
 	const struct spec_pair *annotations = record->annotations;
-	const char *out = plan_annotation(annotations, record->n_annotations,
-					  "run.oci.hooks.stdout");
-	const char *errors = plan_annotation(annotations, record->n_annotations,
-					     "run.oci.hooks.stderr");
+	const char *out = spec_find_pair(annotations, record->n_annotations,
+					 "run.oci.hooks.stdout");
+	const char *errors = spec_find_pair(annotations, record->n_annotations,
+					    "run.oci.hooks.stderr");
 
 	return hook_streams_open(out, errors, ret_streams, err);
 }
