@@ -42,7 +42,7 @@ static int find_lines(const char *schemata, const char *name, struct arena *aren
 static int read_schemata(const struct resctrl_group *group, struct arena *arena,
 			 struct resctrl_stats *stats, struct error *err)
 {
-	_cleanup_fd_ int dir = open(group->clos, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int dir = openat(AT_FDCWD, group->clos, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *text;
 	ssize_t n;
 	int r;

@@ -83,7 +83,7 @@ int unit_move(void *seat, pid_t pid, struct error *err) _must_check_;
 
 /* Kills everything in the unit and waits until systemd has removed it, which it does with every scope that is
  * empty; when it doesn't, it is asked to stop it and to forget its failure.
- * @path: of the cgroup; NULL: tare was killed before the init was born in it, and then nothing is to be done. @ask: ask in any case, because by its properties a failed unit
- * stays. */
+ * @path: of the cgroup; NULL: tare was killed before the init was born in it, and then nothing is to be done.
+ * @ask: ask in any case, because by its properties a failed unit stays. */
 int unit_remove(const char *name, bool user, const char *path, bool ask,
 		struct error *err) _must_check_;

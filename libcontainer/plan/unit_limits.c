@@ -109,6 +109,15 @@ static int add_tasks(struct plan_unit_properties *p, const struct plan_cgroup_wr
 	return 0;
 }
 
+/* Of a property that was just added, if there was memory for it: an older systemd can do without. */
+static int make_optional(struct plan_unit_property *property)
+{
+	if (!property)
+		return -ENOMEM;
+	property->optional = true;
+	return 0;
+}
+
 /* cpu.weight.nice: the kernel's weights of nice values (sched_prio_to_weight in kernel/sched/core.c) on the scale of
  * cgroups, where 100 is the weight of nice 0. Told to systemd, because it writes the weight that it knows of. */
 static int add_nice(struct plan_unit_properties *p, const struct plan_cgroup_write *write,
@@ -152,10 +161,7 @@ static int add_idle(struct plan_unit_properties *p, const struct plan_cgroup_wri
 	if (!idle && (!p->changes || has_property(p, name)))
 		return 0;
 	property = plan_unit_add_number(p, name, write->where, idle ? 0 : UINT64_MAX);
-	if (!property)
-		return -ENOMEM;
-	property->optional = true;
-	return 0;
+	return make_optional(property);
 }
 
 /* systemd writes memory.oom.group anew with every change of a unit, by the policy that a scope has since
@@ -173,10 +179,7 @@ static int add_oom_policy(struct plan_unit_properties *p, const struct plan_cgro
 	else
 		return 0;
 	property = plan_unit_add_word(p, name, write->where, policy);
-	if (!property)
-		return -ENOMEM;
-	property->optional = true;
-	return 0;
+	return make_optional(property);
 }
 
 /* "QUOTA PERIOD" in microseconds. systemd keeps whole percents of a processor in its file of the unit, so the

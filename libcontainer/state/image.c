@@ -1,7 +1,6 @@
-/* tare's part of a checkpoint: version, mounts [{destination, attributes}], network, pid, joined, noCgroups,
- * streams. What comes from
- * where is not in it: config.json says that when the container is restored. The images are trusted as CRIU's are,
- * whose contents become processes; still each value is checked. */
+/* tare's part of a checkpoint: version, mounts [{destination, attributes}], network, pid, joined, noCgroups, streams.
+ * What comes from where is not in it: config.json says that when the container is restored. The images are trusted as
+ * CRIU's are, whose contents become processes; still each value is checked. */
 #include "state/image.h"
 
 #include <errno.h>

@@ -6,8 +6,8 @@
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
  * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, cgroupAbove, oomKillsBefore (0 without), intelRdt {resctrl, class,
  * classMade, monitoring}, privatePidNs, hasProcess, notifies, terminal, streams, seccompAgent, seccompMetadata, joined,
- * noCheckpoint, annotations, hooks, resources. A reader ignores members that it does not know; what an older tare must not ignore raises the
- * version. */
+ * noCheckpoint, annotations, hooks, resources. A reader ignores members that it does not know; what an older tare must
+ * not ignore raises the version. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

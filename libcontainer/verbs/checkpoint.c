@@ -323,13 +323,13 @@ static int save(struct saving *s, struct error *err)
 	r = compose(s, err);
 	if (r < 0)
 		return r;
+	r = still_lives(s, err);
 	/* before: a container that was ended has to be one that can be restored */
-	r = o->pre_dump ? 0 : image_write(s->call.images, &s->image, err);
+	if (r >= 0 && !o->pre_dump)
+		r = image_write(s->call.images, &s->image, err);
 	if (r < 0)
 		return r;
-	r = still_lives(s, err);
-	if (r >= 0)
-		r = criu_perform(&s->call.request, &observer, err);
+	r = criu_perform(&s->call.request, &observer, err);
 	if (r < 0) {
 		if (!o->pre_dump)
 			image_remove(s->call.images);

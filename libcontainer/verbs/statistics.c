@@ -266,7 +266,35 @@ static void count(struct json_writer *writer, const char *key,
 		json_key_uint(writer, key, value->value);
 }
 
-/* Each list has an element for every domain, so that the same place is the same domain in both. */
+static void print_traffic(const struct resctrl_domain *domain, struct json_writer *writer)
+{
+	count(writer, "mbm_total_bytes", &domain->total_bytes);
+	count(writer, "mbm_local_bytes", &domain->local_bytes);
+}
+
+static void print_occupancy(const struct resctrl_domain *domain, struct json_writer *writer)
+{
+	count(writer, "llc_occupancy", &domain->occupancy);
+}
+
+/* A list has an element for every domain, so that the same place is the same domain in all. */
+static void print_domains(const struct resctrl_stats *rdt, const char *key,
+			  void (*print)(const struct resctrl_domain *domain,
+					struct json_writer *writer),
+			  struct json_writer *writer)
+{
+	size_t i;
+
+	json_key(writer, key);
+	json_array_begin(writer);
+	for (i = 0; i < rdt->n_domains; i++) {
+		json_object_begin(writer);
+		print(&rdt->domains[i], writer);
+		json_object_end(writer);
+	}
+	json_array_end(writer);
+}
+
 static void print_monitoring(const struct resctrl_stats *rdt, struct json_writer *writer)
 {
 	bool traffic = false, occupancy = false;
@@ -278,27 +306,10 @@ static void print_monitoring(const struct resctrl_stats *rdt, struct json_writer
 		traffic = traffic || domain->total_bytes.known || domain->local_bytes.known;
 		occupancy = occupancy || domain->occupancy.known;
 	}
-	if (traffic) {
-		json_key(writer, "mbm_stats");
-		json_array_begin(writer);
-		for (i = 0; i < rdt->n_domains; i++) {
-			json_object_begin(writer);
-			count(writer, "mbm_total_bytes", &rdt->domains[i].total_bytes);
-			count(writer, "mbm_local_bytes", &rdt->domains[i].local_bytes);
-			json_object_end(writer);
-		}
-		json_array_end(writer);
-	}
-	if (occupancy) {
-		json_key(writer, "cmt_stats");
-		json_array_begin(writer);
-		for (i = 0; i < rdt->n_domains; i++) {
-			json_object_begin(writer);
-			count(writer, "llc_occupancy", &rdt->domains[i].occupancy);
-			json_object_end(writer);
-		}
-		json_array_end(writer);
-	}
+	if (traffic)
+		print_domains(rdt, "mbm_stats", print_traffic, writer);
+	if (occupancy)
+		print_domains(rdt, "cmt_stats", print_occupancy, writer);
 }
 
 static void print_rdt(const struct resctrl_stats *rdt, struct json_writer *writer)

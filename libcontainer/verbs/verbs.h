@@ -41,8 +41,8 @@ struct verb_context {
 		.store = { .fd = -1 }, .proc = -1 \
 	}
 
-/* Opens procfs and the state root, which stay open until the process ends. A root that does not exist is no error here: store.fd stays -1 and the
- * verbs answer that the container does not exist.
+/* Opens procfs and the state root, which stay open until the process ends. A root that does not exist is no error here:
+ * store.fd stays -1 and the verbs answer that the container does not exist.
  * @make_root: create the root when it is missing (create and run). */
 int verb_context_open(const struct verb_settings *settings, bool make_root, struct arena *arena,
 		      struct verb_context *ret_context, struct error *err) _must_check_;
