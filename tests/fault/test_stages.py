@@ -197,35 +197,39 @@ def test_pid_file_is_not_written_through_a_link(runtime):
     container.delete("--force")
 
 
-@promise("issue:7.4")
-def test_console_socket_without_listener(runtime):
+def check_console_socket(runtime, prepare, words):
+    """create with a console socket that @prepare(path) has made fails with these words."""
     container = runtime.container(["/bin/true"])
     container.config["process"]["terminal"] = True
     container.write()
     path = f"{container.bundle}/console"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as nobody:
-        nobody.bind(path)
+    sockets = prepare(path)
     scene = faults.Scene(container)
-    result = runtime.call("create", "--bundle", container.bundle, "--console-socket", path,
-                          container.id)
-    check(container, result, ["console socket", "refused"], scene)
+    result = runtime.call("create", "--bundle", container.bundle, "--console-socket", path, container.id)
+    check(container, result, ["console socket", *words], scene)
+    for each in sockets:
+        each.close()
+
+
+@promise("issue:7.4")
+def test_console_socket_without_listener(runtime):
+    def prepare(path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as nobody:
+            nobody.bind(path)
+        return []
+    check_console_socket(runtime, prepare, ["refused"])
 
 
 @promise("issue:7.4")
 def test_console_socket_whose_listener_accepts_nobody(runtime):
     """A full queue makes connect(2) wait: not without an end, since the container's lock is held meanwhile."""
-    container = runtime.container(["/bin/true"])
-    container.config["process"]["terminal"] = True
-    container.write()
-    path = f"{container.bundle}/console"
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
+    def prepare(path):
+        listener, waiting = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen(0)
         waiting.connect(path)
-        scene = faults.Scene(container)
-        result = runtime.call("create", "--bundle", container.bundle, "--console-socket", path,
-                              container.id)
-        check(container, result, ["console socket", "accepts nobody"], scene)
+        return [listener, waiting]
+    check_console_socket(runtime, prepare, ["accepts nobody"])
 
 
 @promise("spec:29")

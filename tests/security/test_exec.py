@@ -226,7 +226,7 @@ def test_a_terminal_that_is_none(runtime):
                                f"rm -rf /dev/pts; ln -s {place} /dev/pts"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done
         result = container.exec("/bin/true", options=("--tty",))
-        assert result.rc == 255 and "devpts" in result.err or "/dev/pts" in result.err, result
+        assert result.rc == 255 and ("devpts" in result.err or "/dev/pts" in result.err), result
 
 
 @promise("class: traversal")
