@@ -377,6 +377,11 @@ static void run(void **state)
 		fail_msg("%s: %s (status %d)", row->name, failure, status);
 }
 
+#define RO TARE_MOUNT_ATTR_RDONLY
+#define SAFE (TARE_MOUNT_ATTR_NOSUID | TARE_MOUNT_ATTR_NODEV | TARE_MOUNT_ATTR_NOEXEC)
+
+#include "test_rootfs_targets.h"
+
 #include "test_rootfs_rows.h"
 
 static void proc_paths(void **state)
