@@ -235,6 +235,8 @@ def test_sysfs_of_a_network_that_is_not_its_own(runtime):
     callers.skip_peer(runtime, "runc", "has no such verb")
     made = runtime.container(config=tare.user_namespace(tare.default_config(["/bin/sleep", "1000"]), 100000))
     made.config["linux"]["namespaces"] = [x for x in made.config["linux"]["namespaces"] if x["type"] != "network"]
+    made.config["root"]["readonly"] = False
+    made.chown(100000)
     made.create().start()
     before = read_text(f"/proc/{made.pid}/mountinfo")
     result = mounts(made, "add", {"destination": "/mnt/y", "type": "tmpfs", "source": "tmpfs"},
