@@ -90,6 +90,21 @@ static size_t count_outside(const struct plan_rootfs *rootfs, bool entered)
 	return n;
 }
 
+static bool binds_cgroup(const struct plan_op *op)
+{
+	return op->kind == PLAN_OP_CGROUP && op->opened >= 0;
+}
+
+bool plan_binds_cgroup_outside(const struct plan_rootfs *rootfs)
+{
+	size_t i;
+
+	for (i = 0; i < rootfs->n_outside; i++)
+		if (binds_cgroup(&rootfs->ops[i]))
+			return true;
+	return false;
+}
+
 /* What looks up paths of the host, or mounts by the host's /proc. */
 static bool needs_host(const struct plan_op *op)
 {
@@ -99,15 +114,18 @@ static bool needs_host(const struct plan_op *op)
 
 /* The kernel's copy of a tree leaves out what is unbindable: what an option makes so, and every bind when
  * linux.rootfsPropagation does. The operations that are left to the container's side come after the copying, where no
- * path leads to the host any more. */
+ * path leads to the host any more, and no descriptor to a mount that can be cloned: a second bind of the own cgroup is
+ * a clone of the first, which stayed in the tree that was copied. */
 static bool can_be_copied(const struct plan_rootfs *rootfs)
 {
+	bool clones_cgroup = plan_binds_cgroup_outside(rootfs);
 	size_t i;
 
 	if (rootfs->host_propagation == MS_UNBINDABLE)
 		return false;
 	for (i = rootfs->n_outside; i < rootfs->n_ops; i++)
-		if (needs_host(&rootfs->ops[i]))
+		if (needs_host(&rootfs->ops[i]) ||
+		    (clones_cgroup && binds_cgroup(&rootfs->ops[i])))
 			return false;
 	for (i = 0; i < rootfs->n_outside; i++)
 		if (rootfs->ops[i].attributes.propagation == MS_UNBINDABLE)

@@ -507,6 +507,10 @@ int plan_exec_build(const struct plan_exec *exec, struct arena *arena,
  * the option pidns): an enum spec_namespace_type, or -1 when it shows none. */
 int plan_owner(const struct plan_op *op);
 
+/* Whether the own cgroup is bound outside. Where not, the container's side attaches the clone that it was given,
+ * which it could not clone: that is no part of its mount namespace. */
+bool plan_binds_cgroup_outside(const struct plan_rootfs *rootfs);
+
 /* Writes the plan as one JSON object, for `tare plan` and the golden tests. */
 void plan_print(const struct plan *plan, struct json_writer *writer);
 

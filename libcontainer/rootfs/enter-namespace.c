@@ -34,7 +34,7 @@ int rootfs_enter_namespace(const struct plan_rootfs *plan, const struct rootfs_s
 	if (root < 0)
 		return op_failed(err, errno, "open the new root");
 	assembly.root = root;
-	assembly.cgroup_attached = true;
+	assembly.cgroup_attached = plan_binds_cgroup_outside(plan);
 	r = assembly_perform(&assembly, plan->ops, plan->n_outside, plan->n_ops, err);
 	return r < 0 ? r : steal_fd(&root);
 }

@@ -118,8 +118,7 @@ int rootfs_take(const struct plan_rootfs *plan, const struct rootfs_sources *sou
 	if (r < 0)
 		return op_failed(err, -r, "attach the root at \"%s\"", plan->path);
 	assembly.root = tree;
-	/* if the own cgroup was bound outside, binding it again takes a clone; a clone does in any case */
-	assembly.cgroup_attached = true;
+	assembly.cgroup_attached = plan_binds_cgroup_outside(plan);
 	r = assembly_perform(&assembly, plan->ops, plan->n_outside, plan->n_ops, err);
 	return r < 0 ? r : steal_fd(&tree);
 }

@@ -272,6 +272,33 @@ def test_a_mount_that_only_the_inside_can_make(runtime):
     assert result.out == "root:x:0:\ntty:x:5:\nuser:x:1000:\nlater\n/dev/null\n"
 
 
+def copied_up(destination):
+    return {"destination": destination, "type": "tmpfs", "source": "x", "options": ["tmpcopyup"]}
+
+
+@promise("contract:7.17")
+@pytest.mark.parametrize("order", ["inside", "outside inside", "inside inside", "outside outside inside inside"])
+def test_the_own_cgroup_is_bound_on_either_side(runtime, order):
+    """Without a cgroup namespace; what is copied up is made inside, as is all that follows it."""
+    container = runtime.container(["/bin/cat", "/proc/self/mountinfo"])
+    linux = container.config["linux"]
+    linux["namespaces"] = [x for x in linux["namespaces"] if x["type"] != "cgroup"]
+    mounts = [x for x in container.config["mounts"] if x["type"] != "cgroup"]
+    places = [f"/cgroup-{i}-{side}" for i, side in enumerate(order.split())]
+    for i, path in enumerate(places):
+        if "inside" in path and all("outside" in x for x in places[:i]):
+            mounts.append(copied_up("/etc"))
+        mounts.append({"destination": path, "type": "cgroup", "source": "cgroup", "options": ["ro"]})
+    container.config["mounts"] = mounts
+    for caps in dict.fromkeys([runtime.kernel_caps, PIVOTED, SWITCHED_OFF]):
+        runtime.kernel_caps = caps
+        result = container.run()
+        assert result.rc == 0, result
+        table = tare.parse_mountinfo(result.out)
+        assert [table[x]["type"] for x in places] == ["cgroup2"] * len(places), result.out
+        assert len({table[x]["root"] for x in places}) == 1, result.out
+
+
 def test_a_tare_without_ptrace(host, runtime):
     """Without CAP_SYS_PTRACE the namespaces of the init can only be opened as long as it is dumpable; else it
     assembles the root itself."""
