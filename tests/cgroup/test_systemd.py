@@ -42,6 +42,12 @@ def systemctl(made, *words, check=True):
     return done.stdout
 
 
+def reload(made):
+    """systemd reads its files anew, and writes to the cgroups what it keeps."""
+    with cgroups.exact_values(changed=True):
+        systemctl(made, "daemon-reload")
+
+
 def show(made, *names):
     """Properties of the scope as systemd has them."""
     words = [word for name in names for word in ("-p", name)]
@@ -89,20 +95,22 @@ def test_limits_are_properties(container):
         "memory": {"limit": 64 * MIB, "swap": 96 * MIB, "reservation": 32 * MIB},
         "cpu": {"shares": 512, "quota": 12345, "period": 50000}, "pids": {"limit": 50},
         "unified": {"memory.high": str(48 * MIB)}})
-    container.create(globals_=DRIVER)
+    expected = {"memory.max": str(64 * MIB), "memory.swap.max": str(32 * MIB), "memory.low": str(32 * MIB),
+                "memory.high": str(48 * MIB), "cpu.weight": "59", "cpu.max": "12345 50000", "pids.max": "50"}
+    with cgroups.exact_values():
+        container.create(globals_=DRIVER)
+        files = {name: cgroups.read(container, name) for name in expected}
     assert show(container, "MemoryMax", "MemorySwapMax", "MemoryLow", "MemoryHigh", "CPUWeight",
                 "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec", "TasksMax") == {
         "MemoryMax": str(64 * MIB), "MemorySwapMax": str(32 * MIB), "MemoryLow": str(32 * MIB),
         "MemoryHigh": str(48 * MIB), "CPUWeight": "59", "CPUQuotaPerSecUSec": "250ms",
         "CPUQuotaPeriodUSec": "50ms", "TasksMax": "50"}
-    files = {"memory.max": str(64 * MIB), "memory.swap.max": str(32 * MIB), "memory.low": str(32 * MIB),
-             "memory.high": str(48 * MIB), "cpu.weight": "59", "cpu.max": "12345 50000", "pids.max": "50"}
-    assert {name: cgroups.read(container, name) for name in files} == files
-    systemctl(container, "daemon-reload")
+    assert files == expected
+    reload(container)
     # systemd keeps whole percents, the next one above
     assert cgroups.read(container, "cpu.max") in ("12345 50000", "12500 50000")
-    files.pop("cpu.max")
-    assert {name: cgroups.read(container, name) for name in files} == files
+    expected.pop("cpu.max")
+    assert {name: cgroups.read(container, name) for name in expected} == expected
     container.delete("--force")
     assert no_unit(container)
 
@@ -124,8 +132,9 @@ def test_cpuset_and_weight(container):
 def test_few_tasks(container, limit, known):
     """With the placeholder in the scope such a limit would forbid the birth of the init."""
     container.config["linux"]["resources"]["pids"] = {"limit": limit}
-    container.create(globals_=DRIVER)
-    assert cgroups.read(container, "pids.max") == str(limit)
+    with cgroups.exact_values():
+        container.create(globals_=DRIVER)
+        assert cgroups.read(container, "pids.max") == str(limit)
     assert show(container, "TasksMax") == {"TasksMax": known}
     container.start()
     container.delete("--force")
@@ -158,12 +167,14 @@ def test_unknown_property(container):
 def test_update(container):
     container.config["linux"]["resources"].update({"memory": {"limit": 64 * MIB}, "pids": {"limit": 50}})
     container.create(globals_=DRIVER).start()
-    container.runtime.ok("update", "--memory", "128M", "--cpu-quota", "12345", "--cpu-period", "50000", container.id)
+    with cgroups.exact_values():
+        container.runtime.ok("update", "--memory", "128M", "--cpu-quota", "12345", "--cpu-period", "50000",
+                             container.id)
+        assert cgroups.read(container, "cpu.max") == "12345 50000"
     assert show(container, "MemoryMax", "CPUQuotaPerSecUSec", "TasksMax") == {
         "MemoryMax": str(128 * MIB), "CPUQuotaPerSecUSec": "250ms", "TasksMax": "50"}
     assert cgroups.read(container, "memory.max") == str(128 * MIB)
-    assert cgroups.read(container, "cpu.max") == "12345 50000"
-    systemctl(container, "daemon-reload")
+    reload(container)
     assert cgroups.read(container, "memory.max") == str(128 * MIB)
     assert cgroups.read(container, "pids.max") == "50"
     container.delete("--force")
@@ -180,7 +191,7 @@ def test_oom_group_survives_changes(container):
         pytest.skip("scopes have no OOMPolicy before systemd 253")
     assert show(container, "OOMPolicy") == {"OOMPolicy": "kill"}
     container.runtime.ok("update", "--memory", "128M", container.id)
-    systemctl(container, "daemon-reload")
+    reload(container)
     assert cgroups.read(container, "memory.oom.group") == "1"
     container.delete("--force")
     assert no_unit(container)
@@ -213,7 +224,7 @@ def test_device_filter_survives_a_reload(container):
             names.append("CAP_MKNOD")
     container.create(globals_=DRIVER).start()
     eventually(lambda: "refused" in container.output()[0])
-    systemctl(container, "daemon-reload")
+    reload(container)
     systemctl(container, "set-property", "--runtime", unit(container), "MemoryMax=1G", "CPUWeight=50")
     before = container.output()[0].count("refused")
     eventually(lambda: container.output()[0].count("refused") > before + 1)

@@ -1,4 +1,6 @@
 """A container's control group as the tests read it, and what a machine must have for a test."""
+import contextlib
+import fcntl
 import os
 
 import pytest
@@ -43,6 +45,19 @@ def need_systemd():
     """Skips the test where systemd is not PID 1."""
     if not os.path.isdir("/run/systemd/system"):
         pytest.skip("systemd does not run here (tests/run --vm has it)")
+
+
+@contextlib.contextmanager
+def exact_values(changed=False):
+    """While it lasts no other test has systemd read its files anew. With that it writes the limits of every unit once
+    more, as it keeps them: whole percents of a processor, the usual period where there is no quota, one task instead
+    of none. So whoever compares such a value takes this, and whoever calls daemon-reload takes it with changed, alone."""
+    fd = os.open("/run/systemd/system", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX if changed else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(fd)
 
 
 def wait_for_output(container, text, stream=0, seconds=30):
