@@ -16,7 +16,9 @@ struct cgroup {
 	int subgroup; /* plan_cgroup.subgroup below it, where the init is born instead; -1: none */
 	const char *
 		path; /* absolute in the file system: MOUNT POINT + cgroup; in the arena; NULL: none */
+	uint64_t id; /* the directory's inode number, which no other cgroup of this boot has */
 	bool created; /* the directory did not exist before */
+	bool inherited; /* it did, but is to be removed like one that did not (set by the caller) */
 	bool delegates; /* cgroups below it may be made, which are removed also where it stays */
 	unsigned above; /* how many directories right above it did not exist either */
 	/* What memory.events had counted before the container: processes killed for lack of memory, and how often

@@ -186,6 +186,7 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 	bool of_unit = plan->manager == PLAN_CGROUP_SYSTEMD, created;
 	_cleanup_(cleanup_making) struct making making = { .dir = -1, .only_reach = of_unit };
 	struct controllers controllers;
+	struct stat st;
 	int r;
 
 	*ret_cgroup = CGROUP_INIT;
@@ -210,6 +211,9 @@ int cgroup_create(const struct plan_cgroup *plan, const char *path, struct cgrou
 		r = cgroup_make_below(plan, making.dir, plan->subgroup, err);
 	if (r < 0)
 		return error_at(err, "cgroup %s", path);
+	if (fstat(making.dir, &st) < 0)
+		return error_errno(err, errno, "examine cgroup %s", path);
+	ret_cgroup->id = st.st_ino;
 	ret_cgroup->subgroup = plan->subgroup ? r : -1;
 	ret_cgroup->fd = steal_fd(&making.dir);
 	ret_cgroup->path = path;

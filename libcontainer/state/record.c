@@ -4,7 +4,7 @@
  * the record could speak of.
  *
  * Version 1: version, id, ociVersion, bundle, rootfs, created, owner, status, init and holder {pid,
- * startTime, pidfsId, pidNs}, cgroup, cgroupCreated, cgroupAbove, oomKillsBefore (0 without), intelRdt {resctrl, class,
+ * startTime, pidfsId, pidNs}, cgroup, cgroupId, cgroupCreated, cgroupAbove, oomKillsBefore (0 without), intelRdt {resctrl, class,
  * classMade, monitoring}, privatePidNs, hasProcess, notifies, terminal, streams, seccompAgent, seccompMetadata, joined,
  * noCheckpoint, annotations, hooks, resources. A reader ignores members that it does not know; what an older tare must
  * not ignore raises the version. */
@@ -83,6 +83,8 @@ void state_print_record(const struct state_record *record, struct json_writer *w
 		json_key_string(writer, "unit", record->unit);
 		json_key_bool(writer, "unitUser", record->unit_user);
 	}
+	if (record->cgroup_id)
+		json_key_uint(writer, "cgroupId", record->cgroup_id);
 	json_key_bool(writer, "cgroupCreated", record->cgroup_created);
 	write_rdt(&record->rdt, writer);
 	if (record->cgroup_above)
@@ -317,6 +319,7 @@ static int read_record(const struct reader *reader, struct arena *arena,
 	record->cgroup = read_text(reader, "cgroup");
 	record->unit = read_text(reader, "unit");
 	record->unit_user = read_bool(reader, "unitUser");
+	record->cgroup_id = read_number(reader, "cgroupId", UINT64_MAX);
 	record->cgroup_created = read_bool(reader, "cgroupCreated");
 	record->rdt = read_rdt(reader);
 	record->cgroup_above = (unsigned)read_number(reader, "cgroupAbove", UINT32_MAX);

@@ -60,6 +60,7 @@ struct state_record {
 	/* The systemd driver: the unit whose cgroup it is, of PID 1 or of the user's manager; else NULL. */
 	const char *unit;
 	bool unit_user;
+	uint64_t cgroup_id; /* struct cgroup.id; 0: an earlier tare has not recorded it */
 	bool cgroup_created; /* tare made the directory, so delete removes it */
 	unsigned
 		cgroup_above; /* and how many right above it, which go as well when they are empty */

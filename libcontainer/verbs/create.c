@@ -21,6 +21,7 @@
 #include "process/userns.h"
 #include "rootfs/rootfs.h"
 #include "seccomp/seccomp.h"
+#include "verbs/belonging.h"
 #include "verbs/hook_files.h"
 
 static void undo_hooks(struct creation *c, struct error *ignored)
@@ -59,10 +60,12 @@ static void undo_unit(struct creation *c, struct error *ignored)
 /* A scope and the slices above it are systemd's. */
 static void undo_cgroup(struct creation *c, struct error *ignored)
 {
+	bool remove = c->cgroup.created || c->cgroup.inherited;
+
 	if (c->record.unit)
 		return;
-	if ((c->cgroup.created || c->cgroup.delegates) &&
-	    cgroup_destroy(c->cgroup_path, c->cgroup.created, ignored) < 0)
+	if ((remove || c->cgroup.delegates) &&
+	    cgroup_destroy(c->cgroup_path, remove, ignored) < 0)
 		error_ignore(ignored, "undoing a failed create");
 	else
 		cgroup_remove_above(c->cgroup_path, c->cgroup.above);
@@ -144,6 +147,8 @@ int create_make_cgroup(struct creation *c, struct error *err)
 			return r;
 	}
 	r = cgroup_create(&c->prepared.plan->cgroup, c->cgroup_path, &c->cgroup, err);
+	if (r >= 0)
+		r = belonging_inherit(c->context, c->options->id, &c->cgroup, err);
 	if (r < 0)
 		return r;
 	c->rdt = c->record.rdt;
@@ -151,7 +156,8 @@ int create_make_cgroup(struct creation *c, struct error *err)
 	if (r < 0)
 		return r;
 	c->record.cgroup = c->cgroup.path;
-	c->record.cgroup_created = c->cgroup.created;
+	c->record.cgroup_id = c->cgroup.id;
+	c->record.cgroup_created = c->cgroup.created || c->cgroup.inherited;
 	c->record.cgroup_above = c->cgroup.above;
 	c->record.oom_kills_before = c->cgroup.oom_kills;
 	/* it has a say in the devices that the init makes when it assembles the root */

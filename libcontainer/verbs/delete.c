@@ -13,6 +13,7 @@
 #include "cgroup/unit.h"
 #include "kernel/process.h"
 #include "process/hooks.h"
+#include "verbs/belonging.h"
 #include "verbs/hook_files.h"
 #include "verbs/observe.h"
 
@@ -64,12 +65,14 @@ static int destroy_cgroup(const struct state_record *record, struct error *err)
 	return unit_remove(record->unit, record->unit_user, record->cgroup, ask, err);
 }
 
-int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
+int verb_clear_remains(struct verb_context *context, struct state_record *stale,
 		       struct error *err)
 {
 	int r;
 
 	r = end_process(context, &stale->init, "init", err);
+	if (r >= 0)
+		r = belonging_check(context, stale, err);
 	if (r < 0)
 		return r;
 	/* The path is written down before the cgroup is made. If it was there before, who is in it need not be
@@ -109,7 +112,7 @@ static int take_lock(struct verb_context *context, const char *id, struct state_
 static int destroy(struct verb_context *context, const struct verb_container *container,
 		   struct error *err)
 {
-	const struct state_record *record = container->record;
+	struct state_record *record = container->record;
 	int r = 0;
 
 	/* Written down by a create that did not come to its end; one that still lives is ended first, so that it

@@ -12,6 +12,7 @@
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
 #include "spec/spec.h"
+#include "verbs/belonging.h"
 #include "verbs/ending.h"
 
 #define LOOKS_MAX 20
@@ -53,6 +54,11 @@ int observe_life(struct verb_context *context, const struct state_dir *dir, cons
 		return r;
 	}
 	container.status = state_status_now(dir, container.record, context->proc);
+	if (container.status == STATE_STOPPED) {
+		r = belonging_check(context, container.record, err);
+		if (r < 0)
+			return r;
+	}
 	if (container.status != STATE_STOPPED)
 		container.pid = container.record->init.pid;
 	*ret_container = container;

@@ -122,7 +122,7 @@ int verb_delete(struct verb_context *context, const char *id, bool force,
 
 /* Ends what a killed tare has left of a container: its init, and its cgroup with all in it. For create,
  * with what state_claim() found, and for delete. */
-int verb_clear_remains(struct verb_context *context, const struct state_record *stale,
+int verb_clear_remains(struct verb_context *context, struct state_record *stale,
 		       struct error *err) _must_check_;
 
 /* Freezes the container's processes, of a created one as well, and returns when they stand still.

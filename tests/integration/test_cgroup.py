@@ -1,6 +1,7 @@
 """The container's cgroup: where it is, what holds in it, what is refused, and that it goes."""
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -122,6 +123,84 @@ def test_a_cgroup_that_was_there(runtime):
     finally:
         eventually(lambda: "populated 0" in read_text(f"{place}/cgroup.events"))
         os.rmdir(place)
+
+
+def ended(runtime, path, shared):
+    """A container that has ended, and that nobody has deleted; with shared it has no pid namespace of its own."""
+    container = runtime.container(["/bin/true"])
+    container.config["linux"]["cgroupsPath"] = path
+    if shared:
+        container.config["linux"]["namespaces"].remove({"type": "pid"})
+    container.create().start()
+    eventually(lambda: container.status() == "stopped")
+    return container
+
+
+def forget_identity(container):
+    """As an earlier tare has recorded it."""
+    file = f"{container.runtime.state_root}/{container.id}/state.json"
+    record = json.loads(read_text(file))
+    assert record.pop("cgroupId") > 1
+    with open(file, "w", encoding="utf-8") as out:
+        json.dump(record, out)
+
+
+@promise("contract:7.7", "contract:7.8", "contract:7.13")
+@pytest.mark.parametrize("how", ["taken over", "taken over, older record", "made anew"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_cgroup_that_is_anothers_by_now(runtime, how, shared):
+    """What is done with a container that has ended does not touch a newer one in the cgroup of the same name."""
+    path = f"/{runtime.container(SLEEP).id}/it"
+    place = directory(runtime, path)
+    first = ended(runtime, path, shared)
+    if how == "made anew":
+        os.rmdir(place)
+        os.rmdir(os.path.dirname(place))
+    elif how != "taken over":
+        forget_identity(first)
+    second = runtime.container(SLEEP)
+    second.config["linux"]["cgroupsPath"] = path
+    second.create().start()
+    assert json.loads(runtime.ok("ps", "--format", "json", first.id)) in ([], None)
+    assert "container not running" in runtime.call("kill", first.id, "KILL").err
+    runtime.ok("kill", "--all", first.id, "KILL")
+    first.delete()
+    assert second.status() == "running"
+    assert read_text(f"{place}/cgroup.procs").split() == [str(second.pid)]
+    # which removes what the first has made
+    second.delete("--force")
+    assert not os.path.exists(os.path.dirname(place))
+
+
+@promise("contract:7.7")
+def test_a_cgroup_is_removed_by_its_last_user(runtime):
+    path = f"/{runtime.container(SLEEP).id}/it"
+    first, second = ended(runtime, path, False), ended(runtime, path, False)
+    second.delete()
+    assert not os.path.exists(os.path.dirname(directory(runtime, path)))
+    first.delete()
+
+
+@promise("contract:7.7")
+def test_a_cgroup_that_was_made_anew_by_others(runtime):
+    path = f"/{runtime.container(SLEEP).id}"
+    place = directory(runtime, path)
+    first = ended(runtime, path, True)
+    os.rmdir(place)
+    os.mkdir(place)
+    with subprocess.Popen(["sleep", "100"]) as other:
+        try:
+            with open(f"{place}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write(str(other.pid))
+            runtime.ok("kill", "--all", first.id, "KILL")
+            first.delete("--force")
+            assert other.poll() is None
+            assert os.path.isdir(place)
+        finally:
+            other.kill()
+            other.wait()
+            eventually(lambda: "populated 0" in read_text(f"{place}/cgroup.events"))
+            os.rmdir(place)
 
 
 @promise("spec:215")

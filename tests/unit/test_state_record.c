@@ -35,6 +35,7 @@ static void test_record(void **state)
 	record.n_annotations = 2;
 	record.annotations = annotations;
 	record.terminal = true;
+	record.cgroup_id = UINT64_MAX - 2;
 	record.streams_known = true;
 	record.streams[1] = "pipe:[7]";
 	record.resources = &resources;
@@ -57,6 +58,7 @@ static void test_record(void **state)
 	assert_true(back->private_pid_ns && back->has_process && back->notifies &&
 		    !back->cgroup_created);
 	assert_null(back->cgroup);
+	assert_true(back->cgroup_id == UINT64_MAX - 2);
 	assert_true(back->terminal && back->streams_known);
 	assert_null(back->streams[0]);
 	assert_string_equal(back->streams[1], "pipe:[7]");
