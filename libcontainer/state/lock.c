@@ -49,8 +49,10 @@ int state_lock(const struct state_store *store, const char *id, struct state_dir
 	/* whoever removes it holds the lock */
 	if (r < 0 && !state_is_current(store, id, dir->fd))
 		return error_set(err, ENOENT, "container does not exist");
-	if (r == -EWOULDBLOCK || r == -ETIMEDOUT)
-		return error_set(err, -r, "container %s is locked by another command", id);
+	if (r == -EWOULDBLOCK || r == -ETIMEDOUT) {
+		error_set(err, -r, "container %s is locked by another command", id);
+		return state_hint_holder(dir, store->proc, err);
+	}
 	if (r < 0)
 		return error_errno(err, -r, "lock the state of %s", id);
 	dir->locked = true;

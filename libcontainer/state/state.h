@@ -16,6 +16,8 @@
 
 #define STATE_RECORD_VERSION 1
 #define STATE_START_SOCKET "start.sock"
+/* A place where CRIU mounts something, in a mount namespace of its own; there while it is at work. */
+#define STATE_CRIU_DIRECTORY "criu"
 #define STATE_STREAMS 3
 
 enum state_status {
@@ -143,6 +145,13 @@ int state_open_dir(const struct state_store *store, const char *id, struct state
 int state_lock(const struct state_store *store, const char *id, struct state_dir *dir,
 	       int timeout_ms, struct error *err) _must_check_;
 void state_unlock(struct state_dir *dir);
+
+/* Opens a pidfd of the process that holds the container's lock, by the kernel's list of locks.
+ * Returns it, or -ESRCH: none that could be told for sure. */
+int state_open_holder(const struct state_dir *dir, int proc, pid_t *ret_pid) _must_check_;
+
+/* Adds to @err, which has failed because of the lock, who holds it, where that can be found out. */
+int state_hint_holder(const struct state_dir *dir, int proc, struct error *err);
 void state_dir_close(struct state_dir *dir);
 #define _cleanup_state_dir_ __attribute__((cleanup(state_dir_close)))
 

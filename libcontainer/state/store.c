@@ -178,13 +178,13 @@ void state_dir_close(struct state_dir *dir)
 	dir->fd = -1;
 }
 
-/* Removes every file in the directory but the record. Directories are not tare's; they stay, and so will what
- * holds them. */
+/* Removes every file in the directory but the record, and the empty directory of a killed checkpoint. Other
+ * directories are not tare's; they stay, and so will what holds them. */
 static int remove_files(int dir, struct error *err)
 {
 	_cleanup_dir_ DIR *stream = NULL;
 	struct dirent *entry;
-	int fd;
+	int fd, flags;
 
 	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -198,7 +198,8 @@ static int remove_files(int dir, struct error *err)
 		if (!path_is_name(entry->d_name) ||
 		    strcmp(entry->d_name, STATE_RECORD_FILE) == 0)
 			continue;
-		if (unlinkat(dir, entry->d_name, 0) < 0 && errno != ENOENT)
+		flags = strcmp(entry->d_name, STATE_CRIU_DIRECTORY) == 0 ? AT_REMOVEDIR : 0;
+		if (unlinkat(dir, entry->d_name, flags) < 0 && errno != ENOENT)
 			return error_errno(err, errno, "remove %s from the state directory",
 					   entry->d_name);
 	}

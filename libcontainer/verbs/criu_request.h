@@ -6,7 +6,7 @@
 #include "verbs/verbs.h"
 
 /* In the container's state directory, while CRIU works. */
-#define CRIU_DIRECTORY "criu"
+#define CRIU_DIRECTORY STATE_CRIU_DIRECTORY
 
 /* What CRIU knows joined namespaces by. */
 #define CRIU_KEY_NETWORK "network"

@@ -20,29 +20,32 @@
 /* For the lock, and for a process to end after SIGKILL (contract 7.7: 100 times 100 ms). */
 #define PATIENCE_MS 10000
 
+/* Kills a process and waits until it has ended. @pidfd: of it, or -ESRCH, then that is all. */
+static int end_opened(int pidfd, pid_t pid, const char *what, struct error *err)
+{
+	int r;
+
+	if (pidfd == -ESRCH || (pidfd != -EXDEV && pid == getpid()))
+		return 0;
+	if (pidfd < 0)
+		return error_errno(err, -pidfd, "open the %s, process %d", what, (int)pid);
+	r = process_pidfd_signal(pidfd, SIGKILL);
+	if (r < 0 && r != -ESRCH)
+		return error_errno(err, -r, "kill the %s, process %d", what, (int)pid);
+	r = process_wait_end(pidfd, PATIENCE_MS);
+	if (r < 0)
+		return error_errno(err, -r, "wait for the end of the %s, process %d", what,
+				   (int)pid);
+	return 0;
+}
+
 /* Kills the process that @identity names, if it still lives, and waits until it has ended. */
 static int end_process(struct verb_context *context, const struct state_identity *identity,
 		       const char *what, struct error *err)
 {
 	_cleanup_fd_ int pidfd = state_open_process(identity, context->proc);
-	int r;
 
-	if (pidfd == -ESRCH)
-		return 0;
-	if (pidfd != -EXDEV && identity->pid == getpid())
-		return 0;
-	if (pidfd < 0)
-		return error_errno(err, -pidfd, "open the %s, process %d", what,
-				   (int)identity->pid);
-	r = process_pidfd_signal(pidfd, SIGKILL);
-	if (r < 0 && r != -ESRCH)
-		return error_errno(err, -r, "kill the %s, process %d", what,
-				   (int)identity->pid);
-	r = process_wait_end(pidfd, PATIENCE_MS);
-	if (r < 0)
-		return error_errno(err, -r, "wait for the end of the %s, process %d", what,
-				   (int)identity->pid);
-	return 0;
+	return end_opened(pidfd, identity->pid, what, err);
 }
 
 /* Kills what is left in the cgroup and removes it. */
@@ -82,16 +85,56 @@ int verb_clear_remains(struct verb_context *context, struct state_record *stale,
 	return r < 0 ? r : resctrl_remove(&stale->rdt, err);
 }
 
-/* Takes the lock. With @force, a command that holds it for too long is ended, and init with it, for whose
- * sake it may be waiting. */
+/* The command that holds the lock: the one that makes the container says so in the record, others the kernel knows. */
+static int end_holder(struct verb_context *context, const struct state_record *record,
+		      const struct state_dir *dir, struct error *err)
+{
+	static const char what[] = "command that holds the lock";
+	_cleanup_fd_ int pidfd = -1;
+	pid_t pid = 0;
+	int r;
+
+	r = end_process(context, &record->holder, what, err);
+	if (r < 0)
+		return r;
+	pidfd = state_open_holder(dir, context->proc, &pid);
+	return end_opened(pidfd, pid, what, err);
+}
+
+/* What is done with a container that runs, such as a long dump, ends with it. */
+static int end_running(struct verb_context *context, const char *id,
+		       const struct state_dir *dir, struct error *err)
+{
+	struct verb_container container;
+	int r;
+
+	r = observe(context, dir, id, &container, err);
+	if (r < 0) {
+		error_ignore(err, "with the lock it is looked at again");
+		return 0;
+	}
+	if (container.status != STATE_RUNNING && container.status != STATE_PAUSED)
+		return 0;
+	r = state_check_reachable(container.record, context->proc, err);
+	return r < 0 ? r : end_process(context, &container.record->init, "init", err);
+}
+
+/* Takes the lock. With @force, a container that runs is not left to whoever holds it: it ends at once, as it is about
+ * to anyway; and a command that holds it for too long is ended, and init with it, for whose sake it may be waiting. */
 static int take_lock(struct verb_context *context, const char *id, struct state_dir *dir,
 		     bool force, struct error *err)
 {
 	struct verb_container container;
 	int r;
 
-	r = state_lock(&context->store, id, dir, PATIENCE_MS, err);
-	if (r != -ETIMEDOUT || !force)
+	r = state_lock(&context->store, id, dir, force ? 0 : PATIENCE_MS, err);
+	if (r != -EWOULDBLOCK || !force)
+		return r;
+	error_ignore(err, "it is waited for");
+	r = end_running(context, id, dir, err);
+	if (r >= 0)
+		r = state_lock(&context->store, id, dir, PATIENCE_MS, err);
+	if (r != -ETIMEDOUT)
 		return r;
 	error_ignore(err, "delete --force ends who holds the lock");
 	r = observe(context, dir, id, &container, err);
@@ -99,7 +142,7 @@ static int take_lock(struct verb_context *context, const char *id, struct state_
 		r = state_check_reachable(container.record, context->proc, err);
 	if (r < 0)
 		return r;
-	r = end_process(context, &container.record->holder, "command that holds the lock", err);
+	r = end_holder(context, container.record, dir, err);
 	if (r < 0)
 		return r;
 	r = end_process(context, &container.record->init, "init", err);

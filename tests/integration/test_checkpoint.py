@@ -270,6 +270,19 @@ def test_ended_meanwhile(runtime, fake):
     container.delete()
 
 
+@promise("contract:7.7")
+def test_deleted_by_force_while_it_hangs(runtime, fake):
+    """Neither the dump nor its helper is left."""
+    container = running(runtime)
+    fake.play("hang")
+    with runtime.popen("checkpoint", "--image-path", f"{container.bundle}/images", container.id, env=fake.env) as dump:
+        eventually(lambda: os.path.exists(f"{fake.directory}/calls") and
+                   "dump" in read_text(f"{fake.directory}/calls").splitlines())
+        runtime.ok("delete", "--force", container.id)
+        assert dump.wait(30) == -9
+    assert not os.path.exists(f"{runtime.state_root}/{container.id}")
+
+
 def test_nobody_reads_the_status(runtime, fake):
     """Then it fails, and leaves nothing."""
     container = running(runtime)

@@ -3,7 +3,7 @@
  * from the command line to libcriu, and what is done when CRIU fails, is tested where CRIU does not run.
  *
  * FAKE_CRIU names a directory: "calls" in it gets a line a call, "script" says how it goes: "fail" (with a log),
- * "die" (no answer), "end" (the process has ended when it is to be dumped), or the seconds that the restored process
+ * "die" (no answer), "hang" (no end), "end" (the process has ended when it is to be dumped), or the seconds that the restored process
  * lives for, its exit status, and what else: "stray" (it stays in the cgroup that it is in), "orphan" (it leaves one,
  * whose parent is written into "parent"). */
 #include <errno.h>
@@ -249,6 +249,8 @@ int criu_local_dump(struct options *o)
 		kill(o->pid, SIGKILL);
 		usleep(300000);
 	}
+	while (strncmp(how, "hang", 4) == 0)
+		pause();
 	if (notify(o, "pre-dump") != 0 || notify(o, "status-ready") != 0)
 		return -EBADE;
 	note("dumped");
