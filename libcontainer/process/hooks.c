@@ -209,9 +209,10 @@ static int64_t now_ms(void)
 }
 
 /* Collects output until the hook's process has ended. @deadline_ms: on now_ms()'s clock, or -1. */
-static int follow_hook(struct running_hook *hook, int64_t deadline_ms, struct error *err)
+static int follow_hook(struct running_hook *hook, int64_t deadline_ms,
+		       const struct interruption *interruption, struct error *err)
 {
-	struct pollfd pollers[3];
+	struct pollfd pollers[4];
 	bool ended = false;
 	int64_t left = -1;
 	int r;
@@ -220,16 +221,20 @@ static int follow_hook(struct running_hook *hook, int64_t deadline_ms, struct er
 		pollers[0] = (struct pollfd){ .fd = hook->pidfd, .events = POLLIN };
 		pollers[1] = (struct pollfd){ .fd = hook->out.fd, .events = POLLIN };
 		pollers[2] = (struct pollfd){ .fd = hook->errors.fd, .events = POLLIN };
+		pollers[3] = (struct pollfd){ .fd = interruption ? interruption->fd : -1,
+					      .events = POLLIN };
 		if (deadline_ms >= 0) {
 			left = deadline_ms - now_ms();
 			if (left <= 0)
 				return -ETIMEDOUT;
 		}
-		r = poll(pollers, 3, left > 60000 ? 60000 : (int)left);
+		r = poll(pollers, 4, left > 60000 ? 60000 : (int)left);
 		if (r < 0 && errno != EINTR)
 			return error_errno(err, errno, "poll");
 		if (r <= 0)
 			continue;
+		if (pollers[3].revents && interruption_came(interruption))
+			return error_set(err, EINTR, "interrupted by a signal");
 		if (pollers[1].revents)
 			drain(&hook->out);
 		if (pollers[2].revents)
@@ -293,7 +298,7 @@ static int run_one(const struct hook_run *run, size_t index, struct error *err)
 		return error_at(err, "error running %s hook #%zu", run->kind, index);
 	if (spec->timeout.set)
 		deadline_ms = now_ms() + spec->timeout.value * 1000;
-	r = follow_hook(&hook, deadline_ms, err);
+	r = follow_hook(&hook, deadline_ms, run->interruption, err);
 	if (r < 0 && process_wait_end(hook.pidfd, 0) < 0) {
 		kill(-hook.pid, SIGKILL);
 		if (process_pidfd_signal(hook.pidfd, SIGKILL) < 0)

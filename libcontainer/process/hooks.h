@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "process/interruption.h"
 #include "spec/spec.h"
 
 /* Files that hooks write to instead of what is captured for errors; -1: captured. */
@@ -35,6 +36,7 @@ struct hook_run {
 	 * have; NULL: nothing to do. */
 	int (*prepare)(void *data, struct error *err);
 	void *data;
+	const struct interruption *interruption; /* ends the waiting for a hook; NULL: none */
 	/* After a failure: go on with the next hook and only warn (poststop, spec:35). */
 	bool only_warn;
 };
@@ -45,5 +47,6 @@ int hook_state_file(const char *state, struct error *err) _must_check_;
 
 /* Runs the hooks one after the other. A hook that does not end within its timeout is killed with its whole
  * process group; so is a running hook when the caller dies.
- * Errors: EINTR-free; the text is `error running KIND hook #N: exit status S, stdout: ..., stderr: ...`. */
+ * Errors: EINTR when it was interrupted; else the text is
+ * `error running KIND hook #N: exit status S, stdout: ..., stderr: ...`. */
 int hooks_run(const struct hook_run *run, struct error *err) _must_check_;

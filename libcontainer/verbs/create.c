@@ -400,6 +400,7 @@ int create_container(struct verb_context *context, const struct verb_create_opti
 	size_t i;
 	int r;
 
+	c.created.interruption = mode.interruption;
 	r = state_check_id(options->id, err);
 	if (r < 0)
 		return r;

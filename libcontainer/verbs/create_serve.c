@@ -58,7 +58,9 @@ static int run_hooks_of_runtime(struct creation *c, struct error *err)
 {
 	const struct spec_hooks *hooks = c->prepared.spec->hooks;
 	_cleanup_json_writer_ struct json_writer *writer = json_writer_new(NULL);
-	struct hook_run run = { .kind = "prestart", .streams = &c->streams };
+	struct hook_run run = { .kind = "prestart",
+				.streams = &c->streams,
+				.interruption = c->created.interruption };
 	int r;
 
 	if (!writer)
@@ -140,6 +142,9 @@ int create_serve(struct creation *c, struct error *err)
 	int r;
 
 	for (;;) {
+		r = interruption_wait(c->created.interruption, c->created.child.channel, err);
+		if (r < 0)
+			return r;
 		r = channel_receive(c->created.child.channel, &message);
 		if (r == 0 || r == -ECONNRESET)
 			return create_explain_death(c, err);

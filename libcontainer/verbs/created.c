@@ -3,6 +3,8 @@
  * it dies with it (PR_SET_PDEATHSIG, process/standby.c). */
 #include "verbs/creation.h"
 
+#include <errno.h>
+
 #include "base/cleanup.h"
 
 void created_release(struct created *created)
@@ -15,11 +17,17 @@ void created_release(struct created *created)
 int verb_create(struct verb_context *context, const struct verb_create_options *options,
 		struct error *err)
 {
-	const struct creation_mode mode = { .detached = true };
+	_cleanup_interruption_ struct interruption interruption = INTERRUPTION_INIT;
+	const struct creation_mode mode = { .detached = true, .interruption = &interruption };
 	_cleanup_created_ struct created created = CREATED_INIT;
 	int r;
 
+	r = interruption_open(&interruption, err);
+	if (r < 0)
+		return r;
 	r = create_container(context, options, mode, &created, err);
+	if (r == -EINTR)
+		interruption_obey(&interruption);
 	if (r < 0)
 		return r;
 	timeline_add_init(options->timeline, created.child.progress, created.child.pid);

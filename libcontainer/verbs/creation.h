@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "process/interruption.h"
 #include "process/spawn.h"
 #include "state/state.h"
 #include "verbs/prepare.h"
@@ -10,6 +11,7 @@
 /* A container that stands: recorded, its init waiting for start. */
 struct created {
 	struct child child; /* pidfd and pid of init */
+	const struct interruption *interruption; /* of the making; borrowed, NULL: none */
 	int master; /* of its terminal, when no console socket took it; -1 */
 	struct state_dir dir; /* for run: still locked, with what is recorded there */
 	struct state_record record;
@@ -22,7 +24,8 @@ struct created {
 void created_release(struct created *created);
 #define _cleanup_created_ __attribute__((cleanup(created_release)))
 
-/* verb_start() for a container that this process has just made, from what it knows of it. Gives the lock back.
+/* verb_start() for a container that this process has just made, from what it knows of it. Gives the lock back. Until
+ * the program is executed it can be interrupted, as the making.
  * @attended: the caller stays for as long as the container lives; else the caller's service manager is told
  * that the init is the main process from here on. */
 int start_created(struct verb_context *context, struct created *created, bool attended,
@@ -32,6 +35,7 @@ int start_created(struct verb_context *context, struct created *created, bool at
 struct creation_mode {
 	bool detached; /* nobody will serve a terminal from this process */
 	bool starts; /* this process starts it at once, by start_created() */
+	const struct interruption *interruption; /* borrowed; NULL: signals end this process */
 };
 
 /* Makes the container, or leaves nothing behind. */

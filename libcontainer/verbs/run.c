@@ -94,14 +94,23 @@ int run_attend(struct verb_context *context, const struct verb_create_options *o
 int verb_run(struct verb_context *context, const struct verb_create_options *options,
 	     int *ret_status, struct error *err)
 {
-	const struct creation_mode mode = { .detached = options->detach, .starts = true };
+	_cleanup_interruption_ struct interruption interruption = INTERRUPTION_INIT;
+	const struct creation_mode mode = { .detached = options->detach,
+					    .starts = true,
+					    .interruption = &interruption };
 	_cleanup_created_ struct created created = CREATED_INIT;
 	int r;
 
 	*ret_status = 0;
-	r = create_container(context, options, mode, &created, err);
+	r = interruption_open(&interruption, err);
 	if (r < 0)
 		return r;
-	r = start_and_attend(context, options, &created, ret_status, err);
-	return finish(context, options, &created, r, err);
+	r = create_container(context, options, mode, &created, err);
+	if (r >= 0) {
+		r = start_and_attend(context, options, &created, ret_status, err);
+		r = finish(context, options, &created, r, err);
+	}
+	if (r == -EINTR)
+		interruption_obey(&interruption);
+	return r;
 }

@@ -49,7 +49,8 @@ static void end_container(struct verb_context *context, const struct state_recor
 }
 
 /* Says start, and hears how it went. */
-static int tell_init(int connection, struct agent *agent, struct error *err)
+static int tell_init(int connection, struct agent *agent,
+		     const struct interruption *interruption, struct error *err)
 {
 	_cleanup_message_ struct channel_message message = CHANNEL_MESSAGE_INIT;
 	bool executing = false;
@@ -59,6 +60,9 @@ static int tell_init(int connection, struct agent *agent, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "tell init to start");
 	for (;;) {
+		r = interruption_wait(interruption, connection, err);
+		if (r < 0)
+			return r;
 		r = channel_receive(connection, &message);
 		if (r == 0 && !executing)
 			return error_set(err, ESRCH,
@@ -182,9 +186,15 @@ static int check_frozen(const struct state_record *record, struct error *err)
 	return r;
 }
 
+struct start_mode {
+	bool attended;
+	const struct interruption *interruption; /* NULL: none */
+};
+
 /* @dir: locked; its lock is given back. */
 static int start_recorded(struct verb_context *context, struct state_dir *dir,
-			  struct state_record *record, bool attended, struct error *err)
+			  struct state_record *record, struct start_mode mode,
+			  struct error *err)
 {
 	_cleanup_(cleanup_agent) struct agent agent = AGENT_INIT;
 	_cleanup_fd_ int connection = -1;
@@ -205,9 +215,9 @@ static int start_recorded(struct verb_context *context, struct state_dir *dir,
 		return r;
 	if (record->hooks && record->hooks->n_start_container > 0)
 		state_unlock(dir);
-	if (!attended)
+	if (!mode.attended)
 		announce(record);
-	r = tell_init(connection, &agent, err);
+	r = tell_init(connection, &agent, mode.interruption, err);
 	if (agent.failed)
 		end_container(context, record);
 	if (r < 0)
@@ -221,9 +231,11 @@ static int start_recorded(struct verb_context *context, struct state_dir *dir,
 int start_created(struct verb_context *context, struct created *created, bool attended,
 		  struct error *err)
 {
+	const struct start_mode mode = { .attended = attended,
+					 .interruption = created->interruption };
 	int r;
 
-	r = start_recorded(context, &created->dir, &created->record, attended, err);
+	r = start_recorded(context, &created->dir, &created->record, mode, err);
 	state_dir_close(&created->dir);
 	return r;
 }
@@ -246,5 +258,5 @@ int verb_start(struct verb_context *context, const char *id, struct error *err)
 	r = state_check_reachable(record, context->proc, err);
 	if (r < 0)
 		return r;
-	return start_recorded(context, &dir, record, false, err);
+	return start_recorded(context, &dir, record, (struct start_mode){ 0 }, err);
 }
