@@ -14,6 +14,12 @@
 #include "base/trace.h"
 #include "kernel/process.h"
 
+/* A function is not inherited by what is executed, as SIG_IGN is: hooks get the default again. */
+static void nothing(int number)
+{
+	(void)number;
+}
+
 static int block_signals(struct error *err)
 {
 	static const int own[] = {
@@ -27,7 +33,7 @@ static int block_signals(struct error *err)
 	sigfillset(&set);
 	for (i = 0; i < ELEMENTS_OF(own); i++)
 		sigdelset(&set, own[i]);
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, nothing);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return error_errno(err, errno, "sigprocmask");
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -266,8 +266,8 @@ static void sink(void *data, enum trace_level level, const char *text)
 static void default_signals(void)
 {
 	static const int often_ignored[] = {
-		SIGHUP,	 SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
-		SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ,
+		SIGHUP,	 SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM,
+		SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ,
 	};
 	sigset_t none;
 	size_t i;

@@ -55,6 +55,17 @@ def container(runtime):
     return made
 
 
+def test_no_signal_is_kept_from_hooks(container):
+    """Whatever an attached run does with its own ones, which ignores SIGPIPE. (busybox's shell ignores SIGQUIT.)"""
+    files = {kind: out_of_reach(container, kind, kind) for kind in KINDS}
+    container.config["hooks"] = {kind: [shell(f"grep -E 'Sig(Ign|Blk)' /proc/self/status > {inner}")]
+                                 for kind, (inner, _) in files.items()}
+    assert container.run() == (0, "", "")
+    for kind, (_, outer) in files.items():
+        blocked, ignored = (int(x, 16) for x in read_text(outer).split()[1::2])
+        assert (blocked, ignored & 1 << signal.SIGPIPE - 1) == (0, 0), (kind, read_text(outer))
+
+
 @pytest.mark.parametrize("attached", [False, True])
 @promise("spec:134", "spec:136", "spec:137", "spec:138", "spec:139", "spec:140", "spec:141")
 def test_order(container, attached):

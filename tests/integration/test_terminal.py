@@ -332,6 +332,19 @@ def test_status_of_a_signal(runtime, number):
     assert container.run().rc == 128 + number
 
 
+def test_what_the_caller_ignores_the_program_does_not(runtime):
+    """A daemon that ignores SIGUSR1, nohup, a script's background, Python."""
+    def ignore():
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
+                       signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_IGN)
+    container = runtime.container(["/bin/grep", "SigIgn", "/proc/self/status"])
+    container.write()
+    process = runtime.popen("run", "--bundle", container.bundle, container.id, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, preexec_fn=ignore)
+    assert process.communicate(timeout=20)[0].split() == [b"SigIgn:", b"0" * 16]
+
+
 def test_streams_pass_through(runtime):
     """The container has the caller's own streams: nothing of tare is in between."""
     container = shell(runtime, "cat; echo err >&2; cat <&3")
