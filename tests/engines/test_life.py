@@ -100,7 +100,7 @@ def test_top(engine):
 
 def test_restart(engine):
     """A container whose program fails is started again as often as was said, one that is to run always is."""
-    with engine.container("--restart", "on-failure:2", args=["sh", "-c", "echo up; exit 9"]) as name:
+    with engine.container("--restart", "on-failure:2", lasts=False, args=["sh", "-c", "echo up; exit 9"]) as name:
         eventually(lambda: engine.inspect(name, "{{.RestartCount}} {{.State.Status}}") == "2 exited", 60)
         assert engine.inspect(name, "{{.State.ExitCode}}") == "9"
         assert engine.ok("logs", name) == "up\n" * 3

@@ -80,6 +80,8 @@ spec:
       livenessProbe:
         exec: {{command: ["sh", "-c", "wget -q -O - http://127.0.0.1/ && echo probed >> /tmp/probes"]}}
         periodSeconds: 1
+        timeoutSeconds: 60
+        failureThreshold: 100
       securityContext: {{readOnlyRootFilesystem: false}}
     - name: client
       image: {image}

@@ -96,9 +96,11 @@ def set_up(program):
         cover_other_runtimes()
         make_image(f"{WORK}/image.tar")
         configure_containerd()
-        if not os.path.ismount(MACHINE_ROOT):
+        # ismount() does not see a bind of the same file system; and what is mounted on a shared bind of the root, a
+        # second bind, would be mounted on the root, too, where no program may make a user namespace then
+        if f" {MACHINE_ROOT} " not in read_text("/proc/self/mountinfo"):
             os.makedirs(MACHINE_ROOT, exist_ok=True)
-            run("mount", "--bind", "/", MACHINE_ROOT)
+            run("mount", "--bind", "--make-private", "/", MACHINE_ROOT)
 
 
 def configure_containerd():
@@ -170,6 +172,18 @@ def make_image(path):
     os.rename(f"{path}.new", path)
 
 
+def set_up_docker_build():
+    """What contrib says for `docker build`. Returns whether that changed anything."""
+    directory = "/usr/local/lib/tare/docker-build"
+    if not os.path.islink(f"{directory}/runc"):
+        os.makedirs(directory, exist_ok=True)
+        os.symlink(TARE, f"{directory}/runc")
+    changed = install(f"{CONTRIB}/docker/docker-build.conf", "/etc/systemd/system/docker.service.d/docker-build.conf")
+    if changed:
+        run("systemctl", "daemon-reload")
+    return changed
+
+
 class Engine:
     """An engine by its command, which docker and podman have in common."""
 
@@ -209,6 +223,7 @@ class Engine:
                 self.start_podman()
             else:
                 changed = install(f"{CONTRIB}/docker/daemon.json", "/etc/docker/daemon.json")
+                changed |= set_up_docker_build()
                 service("docker", changed)
                 # docker drops what is forwarded and not its own: the other engines' networks
                 run("sh", "-c", "iptables -C DOCKER-USER -j ACCEPT || iptables -I DOCKER-USER -j ACCEPT")
@@ -239,13 +254,14 @@ class Engine:
         return path
 
     @contextlib.contextmanager
-    def container(self, *words, image=IMAGE, args=()):
-        """A container that runs in the background; its name. Nothing of it may be left afterwards."""
+    def container(self, *words, image=IMAGE, args=(), lasts=True):
+        """A container that runs in the background; its name. Nothing of it may be left afterwards.
+        @lasts: its program does not end by itself."""
         name = new_name()
         try:
             full = self.ok("run", "-d", "--name", name, *words, image, *args).split()[-1]
             # what its runtime knows of it, is known to tare
-            assert os.path.isdir(f"{self.state}/{full}"), "it does not run on tare"
+            assert not lasts or os.path.isdir(f"{self.state}/{full}"), "it does not run on tare"
             yield name
         finally:
             self.call("rm", "-f", "-v", "-t", "0", name) if self.is_podman else \
