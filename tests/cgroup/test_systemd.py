@@ -156,6 +156,19 @@ def test_annotations(container):
     assert no_unit(container)
 
 
+@promise("contract:7.14")
+def test_delete_resets_a_failed_unit(container):
+    """By its CollectMode it would stay for ever, and keep its name."""
+    container.config["annotations"] = {
+        "org.systemd.property.CollectMode": "'inactive'", "org.systemd.property.RuntimeMaxSec": "1",
+        "org.systemd.property.TimeoutStopSec": "1"}
+    container.create(globals_=DRIVER).start()
+    eventually(lambda: show(container, "ActiveState") == {"ActiveState": "failed"}, 60)
+    assert container.status() == "stopped"
+    container.delete()
+    eventually(lambda: no_unit(container))
+
+
 def test_unknown_property(container):
     container.config["annotations"] = {"org.systemd.property.NoSuchProperty": "true"}
     result = container.try_create(globals_=DRIVER)

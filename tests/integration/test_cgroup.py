@@ -185,7 +185,7 @@ def test_a_cgroup_is_removed_by_its_last_user(runtime):
 def test_a_cgroup_that_was_made_anew_by_others(runtime):
     path = f"/{runtime.container(SLEEP).id}"
     place = directory(runtime, path)
-    first = ended(runtime, path, True)
+    first = ended(runtime, path, False)
     os.rmdir(place)
     os.mkdir(place)
     with subprocess.Popen(["sleep", "100"]) as other:
