@@ -9,11 +9,11 @@ int cmd_restore(struct tare *tare, int argc, char **argv, struct error *err)
 	struct verb_criu_options wanted = { 0 };
 	struct verb_create_options create = { 0 };
 	struct option options[CRIU_OPTIONS + 8] = {
-		{ "bundle", 'b', OPTION_TEXT, &create.bundle, "DIR",
+		{ "bundle", 'b', OPTION_FILLED, &create.bundle, "DIR",
 		  "the bundle (default: the working directory)" },
-		{ "console-socket", 0, OPTION_TEXT, &create.console_socket, "PATH",
+		{ "console-socket", 0, OPTION_FILLED, &create.console_socket, "PATH",
 		  "socket that receives the master end of the terminal" },
-		{ "pid-file", 0, OPTION_TEXT, &create.pid_file, "FILE",
+		{ "pid-file", 0, OPTION_FILLED, &create.pid_file, "FILE",
 		  "file to write the process id to" },
 		{ "detach", 'd', OPTION_FLAG, &create.detach, NULL,
 		  "do not wait for the container's end" },

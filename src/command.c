@@ -108,7 +108,9 @@ static int set_option(const struct option *option, const char *value, struct err
 	}
 	if (option->kind == OPTION_FLAG)
 		return set_flag(option, value, err);
-	if (option->kind == OPTION_TEXT) {
+	if (option->kind == OPTION_TEXT || option->kind == OPTION_FILLED) {
+		if (option->kind == OPTION_FILLED && *value == '\0')
+			value = NULL;
 		*(const char **)option->target = value;
 		return 0;
 	}

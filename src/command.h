@@ -20,6 +20,7 @@ struct tare {
 enum option_kind {
 	OPTION_FLAG, /* target: bool * */
 	OPTION_TEXT, /* target: const char ** */
+	OPTION_FILLED, /* the same; an empty value is as none (a variable that a caller leaves empty) */
 	OPTION_NUMBER, /* target: unsigned * */
 	OPTION_LIST, /* target: struct option_list *; may be given several times */
 };

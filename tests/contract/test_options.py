@@ -152,3 +152,20 @@ def test_a_peer_has_no_verb_more(runtime):
     text = call(runtime, "--help").stdout
     listed = re.findall(r"^\s+([a-z]+)\s+(?:- )?\w", text.split("COMMANDS:")[1].split("OPTIONS")[0], re.M)
     assert listed and set(listed) - {"help"} <= set(VERBS), listed
+
+
+@promise("contract:2")
+def test_an_empty_value_is_as_none(runtime):
+    """A script's variable that is empty: `--pid-file "$file"`."""
+    if not runtime.is_tare:
+        pytest.skip("runc takes it like this, crun as a path")
+    container = runtime.container(["/bin/sh", "-c", "echo up; exec sleep 1000"])
+    container.write()
+    words = [x for name in ("console-socket", "pidfd-socket", "pid-file", "bundle") for x in (f"--{name}", "")]
+    quiet = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")}
+    process = runtime.popen("run", "--detach", *words, container.id, cwd=container.bundle, **quiet)
+    assert process.wait(20) == 0
+    words = [x for name in ("process", "cwd", "user", "apparmor", "process-label", "console-socket", "pidfd-socket",
+                            "pid-file", "cgroup") for x in (f"--{name}", "")]
+    assert container.exec("/bin/echo", "here", options=words) == (0, "here\n", "")
+    runtime.ok("delete", "--force", container.id)
