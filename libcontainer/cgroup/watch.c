@@ -26,6 +26,9 @@ int cgroup_watch_open(const char *path, struct cgroup_watch *ret_watch, struct e
 	if (dir < 0)
 		return error_errno(err, -dir, "open cgroup %s", path);
 	ret_watch->events = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	/* every cgroup has it but the root; one that was removed meanwhile has no files */
+	if (ret_watch->events < 0 && (errno == ENOENT || errno == ENODEV))
+		return error_set(err, ESRCH, "cgroup %s is gone", path);
 	if (ret_watch->events < 0)
 		return error_errno(err, errno, "open %s/cgroup.events", path);
 	ret_watch->memory_events = openat(dir, "memory.events", O_RDONLY | O_CLOEXEC);

@@ -1,13 +1,16 @@
 /* The texts in which the kernel gives its figures: pressure, memory.stat, io.stat, lists of processors, and
- * /proc/PID/net/dev; each as real kernels write it, and broken. */
+ * /proc/PID/net/dev; each as real kernels write it, and broken. And what events says of a cgroup that is gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "cgroup/stats.h"
 #include "process/interfaces.h"
 
@@ -151,12 +154,28 @@ static void test_interfaces(void **state)
 	arena_free(arena);
 }
 
+/* A directory without files is what is left in the hand of who has opened a cgroup that then goes. */
+static void test_watch_of_nothing(void **state)
+{
+	struct cgroup_watch watch = CGROUP_WATCH_INIT;
+	struct error err = ERROR_INIT;
+	char path[] = "/tmp/tare-cgroup-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(cgroup_watch_open(path, &watch, &err), -ESRCH);
+	assert_int_equal(watch.events, -1);
+	rmdir(path);
+	err = ERROR_INIT;
+	assert_int_equal(cgroup_watch_open(path, &watch, &err), -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pressure),   cmocka_unit_test(test_flat),
 		cmocka_unit_test(test_io),	   cmocka_unit_test(test_list),
-		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_watch_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
