@@ -14,6 +14,7 @@
 #include "command.h"
 #include "config.h"
 #include "log.h"
+#include "process/netdev.h"
 #include "process/reexec.h"
 #include "seccomp/seccomp.h"
 
@@ -109,8 +110,9 @@ static void print_version(void)
 	printf("tare version %s\ncommit: %s\nspec: 1.3.0\n", TARE_VERSION, TARE_COMMIT);
 	if (*seccomp)
 		printf("libseccomp: %s\n", seccomp);
-	printf("%s+SELINUX +APPARMOR +CAP%s +EBPF +CRIU +YAJL\n",
-	       unit_supported() ? "+SYSTEMD " : "", *seccomp ? " +SECCOMP" : "");
+	printf("%s+SELINUX +APPARMOR +CAP%s +EBPF +CRIU%s +YAJL\n",
+	       unit_supported() ? "+SYSTEMD " : "", *seccomp ? " +SECCOMP" : "",
+	       netdev_supported() ? " +LIBMNL" : "");
 }
 
 static int settle_cgroups(const struct globals *globals, struct verb_settings *settings,

@@ -94,8 +94,9 @@ execute(const struct embedded_program *program, int file, int socket, pid_t pare
 	size_t i;
 	int r;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (!program->survives)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!program->survives && getppid() != parent)
 		_exit(127);
 	for (i = 0; i < ARGUMENTS_MAX && program->arguments[i]; i++)
 		argv[i + 1] = program->arguments[i];

@@ -1,27 +1,33 @@
-/* linux.netDevices: network devices of the runtime's network namespace into the container's. */
+/* linux.netDevices: network devices of the runtime's network namespace into the container's, by the helper program
+ * tare-netdev. */
 #pragma once
 
-#include "base/arena.h"
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/error.h"
 #include "plan/plan.h"
 #include "process/join.h"
 #include "process/spawn.h"
 
-struct netdev;
-
-/* The devices that are being moved, for as long as they may have to go back. */
-struct netdev_set {
-	int here, there; /* rtnetlink of the runtime's and of the container's namespace */
-	int home; /* the runtime's network namespace */
-	struct arena *arena; /* borrowed */
-	size_t n_moved;
-	struct netdev *devices;
+/* The helper, for as long as the devices may have to go back. */
+struct netdev_helper {
+	int socket, pidfd;
+	bool asked; /* to move them */
 };
-#define NETDEV_SET_INIT                             \
-	(struct netdev_set)                         \
-	{                                           \
-		.here = -1, .there = -1, .home = -1 \
+#define NETDEV_HELPER_INIT                \
+	(struct netdev_helper)            \
+	{                                 \
+		.socket = -1, .pidfd = -1 \
 	}
+
+/* Whether this build can move network devices. */
+bool netdev_supported(void);
+
+/* Executes the helper in the caller's network namespace, from which devices will be moved. Does not wait for it: what
+ * it lacks, netdev_move() reports.
+ * @proc: a verified procfs. ENOTSUP: this build has no helper. */
+int netdev_start(int proc, struct netdev_helper *ret_helper, struct error *err) _must_check_;
 
 /* Opens the container's network namespace: as the child joins it, or the child's own.
  * Returns a descriptor or -errno. */
@@ -29,17 +35,24 @@ int netdev_open_namespace(const struct plan_namespaces *plan, const struct join_
 			  const struct child *child, int proc) _must_check_;
 
 /* Moves the plan's devices, each with its permanent global addresses, under its new name, and sets it up
- * (spec:168-173). All that can be checked beforehand is checked for all of them before the first one moves.
- * @take_target: the container's network namespace. @arena: has to live as long as @ret_set.
- * @ret_set: to be closed, also after a failure: after one nothing has been given back yet.
+ * (spec:168-173). All that can be checked beforehand is checked for all of them before the first one moves. After a
+ * failure nothing has been given back yet.
+ * @target: the container's network namespace.
  * Errors: ENODEV for a device that is not there, EEXIST for a name that is taken, EINVAL for one that the
- * kernel does not let go. */
-int netdev_move(const struct plan *plan, int proc, int take_target, struct arena *arena,
-		struct netdev_set *ret_set, struct error *err) _must_check_;
+ * kernel does not let go; ENOENT: libmnl is not there. */
+int netdev_move(struct netdev_helper *helper, const struct plan *plan, int target,
+		struct error *err) _must_check_;
+
+/* From here on the devices stay in the container also when this process dies; until then the helper moves them back
+ * when it does. */
+void netdev_keep(const struct netdev_helper *helper);
 
 /* Moves the devices back, with name, number, addresses and routes as they were; for a create that has failed. A
  * container that was made keeps its devices to the end of its network namespace (spec:175). */
-void netdev_give_back(struct netdev_set *set);
+void netdev_give_back(struct netdev_helper *helper);
 
-/* Closes the sockets; what was moved stays where it is. */
-void netdev_close(struct netdev_set *set);
+/* Ends the helper; what was moved stays where it is. */
+void netdev_close(struct netdev_helper *helper);
+
+/* Reads the answer to a request to move. Returns whether it is one; what it says of a failure is then in @err. */
+bool netdev_read_answer(const char *data, size_t length, struct error *err) _must_check_;

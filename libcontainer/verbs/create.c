@@ -90,7 +90,7 @@ void create_undo(struct creation *c)
 		state_dir_close(&c->dir);
 		return;
 	}
-	/* its sockets keep the container's network namespace alive for as long as this takes */
+	/* the helper keeps the container's network namespace alive for as long as this takes */
 	netdev_give_back(&c->devices);
 	netdev_close(&c->devices);
 	spawn_kill(&c->created.child);
@@ -288,10 +288,19 @@ static int map_ids(struct creation *c, struct error *err)
 	return rootfs_idmap_sources(&c->prepared.plan->rootfs, &c->sources, userns, err);
 }
 
+/* The helper gets ready while the init is made. */
+static int start_mover(struct creation *c, struct error *err)
+{
+	if (c->prepared.plan->n_net_devices == 0)
+		return 0;
+	return netdev_start(c->context->proc, &c->devices, err);
+}
+
 static int move_devices(struct creation *c, struct error *err)
 {
 	const struct plan *plan = c->prepared.plan;
-	int target, r = 0;
+	_cleanup_fd_ int target = -1;
+	int r = 0;
 
 	if (plan->n_net_devices > 0) {
 		target = netdev_open_namespace(&plan->namespaces, &c->join, &c->created.child,
@@ -302,8 +311,7 @@ static int move_devices(struct creation *c, struct error *err)
 			return error_errno(err, -target,
 					   "linux.netDevices: open the container's network "
 					   "namespace");
-		r = netdev_move(plan, c->context->proc, target, c->context->arena, &c->devices,
-				err);
+		r = netdev_move(&c->devices, plan, target, err);
 	}
 	if (r < 0 || !(plan->namespaces.new_userns || plan->n_net_devices > 0))
 		return r;
@@ -351,6 +359,8 @@ static const struct {
 	const char *name; /* for the timeline */
 	int (*run)(struct creation *c, struct error *err);
 } steps[] = {
+	/* linux.netDevices: it is asked when the init waits */
+	{ "starting the network devices' helper", start_mover },
 	/* the state directory, its lock, the first record */
 	{ "claiming the name", create_claim_name },
 	/* the systemd driver: the answer is read when the cgroup is made */

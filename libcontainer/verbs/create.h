@@ -28,15 +28,15 @@ struct creation {
 	struct seccomp_program filter;
 	struct rootfs_sources sources;
 	struct join_set join;
-	struct netdev_set devices;
+	struct netdev_helper devices;
 	int listener;
 	struct hook_streams streams;
 	struct created created;
 };
 
-#define CREATION_INIT                                                                      \
-	.dir = STATE_DIR_INIT, .cgroup = CGROUP_INIT, .unit = UNIT_SESSION_INIT,           \
-	.sources = ROOTFS_SOURCES_INIT, .join = JOIN_SET_INIT, .devices = NETDEV_SET_INIT, \
+#define CREATION_INIT                                                                         \
+	.dir = STATE_DIR_INIT, .cgroup = CGROUP_INIT, .unit = UNIT_SESSION_INIT,              \
+	.sources = ROOTFS_SOURCES_INIT, .join = JOIN_SET_INIT, .devices = NETDEV_HELPER_INIT, \
 	.listener = -1, .streams = HOOK_STREAMS_INIT, .created = CREATED_INIT
 
 /* create.c: the story, and what restore has in common with it. */

@@ -261,6 +261,8 @@ int create_commit(struct creation *c, struct error *err)
 		r = state_publish(&c->dir, c->record.id, err);
 	if (r >= 0) {
 		c->record = committed_record(c);
+		/* the init lives on from the next message on, and the devices with it */
+		netdev_keep(&c->devices);
 		r = c->restored ? 0 : channel_send(child->channel, CHANNEL_COMMIT, 0, NULL, -1);
 		if (r == -EPIPE || r == -ECONNRESET)
 			r = create_explain_death(c, err);

@@ -5,6 +5,7 @@
 #include "cgroup/unit.h"
 #include "config.h"
 #include "plan/plan.h"
+#include "process/netdev.h"
 #include "seccomp/seccomp.h"
 #include "spec/spec.h"
 #include "verbs/verbs.h"
@@ -141,7 +142,7 @@ static void write_linux(struct json_writer *writer, const char *version)
 	json_object_begin(writer);
 	write_enabled(writer, "idmap", true);
 	json_object_end(writer);
-	write_enabled(writer, "netDevices", true);
+	write_enabled(writer, "netDevices", netdev_supported());
 	json_key(writer, "memoryPolicy");
 	json_object_begin(writer);
 	write_words(writer, "modes", SPEC_WORDS_MEMORY_MODE);

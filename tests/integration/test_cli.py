@@ -60,6 +60,7 @@ def test_features_of_the_version(runtime):
     linux = json.loads(runtime.ok("features"))["linux"]
     assert ("+SYSTEMD" in words) is linux["cgroup"]["systemd"]
     assert ("+SECCOMP" in words) is linux["seccomp"]["enabled"]
+    assert ("+LIBMNL" in words) is linux["netDevices"]["enabled"]
     assert {"+SELINUX", "+APPARMOR", "+CAP", "+EBPF", "+CRIU", "+YAJL"} <= set(words)
 
 

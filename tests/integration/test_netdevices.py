@@ -3,46 +3,15 @@
 The runtime runs in that namespace, so that nothing of the machine's own network is touched.
 """
 import json
+import os
 import subprocess
 
 import pytest
 
-from tare import eventually, promise, unprivileged, user_namespace
+from networks import Inside, Net
+from tare import eventually, promise, read_text, unprivileged, user_namespace
 
 MAC = "02:00:5e:10:20:30"
-
-
-class Net:
-    """A network namespace, held by a process."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["unshare", "--net", "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE)
-        self.holder.stdout.readline()
-        self.pid = self.holder.pid
-        self.path = f"/proc/{self.pid}/ns/net"
-        self.prefix = ["nsenter", f"--net={self.path}"]
-
-    def ip(self, *words, ok=True):
-        """Runs ip in it; the decoded answer of a question."""
-        done = subprocess.run(self.prefix + ["ip", "-json", *words], capture_output=True, text=True,
-                              check=False)
-        assert done.returncode == 0 or not ok, done
-        return json.loads(done.stdout) if done.stdout.strip() else []
-
-    def links(self):
-        """{name: what ip says of it}"""
-        return {link["ifname"]: link for link in self.ip("-d", "addr")}
-
-    def addresses(self, name):
-        """The addresses of a device: {(address, prefix length, scope)}."""
-        return {(a["local"], a["prefixlen"], a["scope"]) for a in self.links()[name]["addr_info"]}
-
-    def close(self):
-        """Ends the holder, and with it the namespace unless someone is in it."""
-        self.holder.kill()
-        self.holder.wait()
-        self.holder.stdout.close()
 
 
 @pytest.fixture
@@ -51,16 +20,11 @@ def net(host, runtime):
     namespace = Net()
     host.holders.add(namespace.pid)
     runtime.wrapper = namespace.prefix
-    add(namespace, "v0")
+    namespace.add("v0")
     yield namespace
     runtime.wrapper = []
     host.holders.remove(namespace.pid)
     namespace.close()
-
-
-def add(net, name):
-    """Makes a pair of devices."""
-    net.ip("link", "add", name, "type", "veth", "peer", "name", f"{name}p")
 
 
 def holding(runtime, net_devices, config=None):
@@ -70,19 +34,10 @@ def holding(runtime, net_devices, config=None):
     return container
 
 
-class Inside(Net):
-    """A container's network namespace."""
-
-    def __init__(self, container):  # pylint: disable=super-init-not-called
-        self.pid = container.pid
-        self.path = f"/proc/{container.pid}/ns/net"
-        self.prefix = ["nsenter", f"--net={self.path}"]
-
-
 @promise("spec:168", "spec:169", "spec:173")
 def test_moved_renamed_and_up(runtime, net):
     container = holding(runtime, {"v0": {"name": "inner"}}).create()
-    inside = Inside(container).links()
+    inside = Inside(container.pid).links()
     assert set(inside) == {"lo", "inner"}
     assert "UP" in inside["inner"]["flags"]
     assert set(net.links()) == {"lo", "v0p"}
@@ -93,7 +48,7 @@ def test_moved_renamed_and_up(runtime, net):
 @pytest.mark.parametrize("value", [{}, {"name": ""}, {"name": "v0"}])
 def test_without_a_new_name_it_keeps_its_own(runtime, net, value):
     container = holding(runtime, {"v0": value}).create()
-    assert set(Inside(container).links()) == {"lo", "v0"}
+    assert set(Inside(container.pid).links()) == {"lo", "v0"}
     assert "v0" not in net.links()
 
 
@@ -102,7 +57,7 @@ def test_attributes_stay(runtime, net):
     net.ip("link", "set", "v0", "address", MAC, "mtu", "1400", "txqueuelen", "77")
     net.ip("link", "set", "v0", "alias", "the alias")
     container = holding(runtime, {"v0": {"name": "inner"}}).create()
-    link = Inside(container).links()["inner"]
+    link = Inside(container.pid).links()["inner"]
     assert (link["address"], link["mtu"], link["txqlen"]) == (MAC, 1400, 77)
     assert link["ifalias"] == "the alias"
 
@@ -123,7 +78,7 @@ def test_permanent_global_addresses_stay(runtime, net, up):
     net.ip("addr", "add", "169.254.3.3/16", "dev", "v0", "scope", "link")
     net.ip("addr", "add", "10.8.8.8/32", "dev", "v0", "scope", "host")
     container = holding(runtime, {"v0": {"name": "inner"}}).create()
-    inside = Inside(container)
+    inside = Inside(container.pid)
     found = {a for a in inside.addresses("inner") if a[2] == "global"}
     assert found == {("10.1.2.3", 24, "global"), ("10.1.2.4", 24, "global"),
                      ("192.0.2.1", 32, "global"), ("2001:db8::5", 64, "global"),
@@ -141,25 +96,25 @@ def test_permanent_global_addresses_stay(runtime, net, up):
 def test_a_label_that_would_become_too_long(runtime, net):
     net.ip("addr", "add", "10.1.2.3/24", "label", "v0:0123456789", "dev", "v0")
     container = holding(runtime, {"v0": {"name": "inner012345"}}).create()
-    rows = Inside(container).links()["inner012345"]["addr_info"]
+    rows = Inside(container.pid).links()["inner012345"]["addr_info"]
     assert [a["label"] for a in rows if a["local"] == "10.1.2.3"] == ["inner012345"]
 
 
 @promise("spec:171")
 def test_a_template_is_for_the_kernel(runtime, net):
-    add(net, "v1")
+    net.add("v1")
     container = holding(runtime, {"v0": {"name": "net%d"}, "v1": {"name": "net%d"}}).create()
-    names = set(Inside(container).links()) - {"lo"}
+    names = set(Inside(container.pid).links()) - {"lo"}
     assert len(names) == 2 and all(name.startswith("net") and name[3:].isdigit() for name in names)
     assert set(net.links()) == {"lo", "v0p", "v1p"}
 
 
 @promise("spec:168")
 def test_names_may_be_exchanged(runtime, net):
-    add(net, "v1")
+    net.add("v1")
     net.ip("addr", "add", "10.0.0.1/32", "dev", "v0")
     container = holding(runtime, {"v0": {"name": "v1"}, "v1": {"name": "v0"}}).create()
-    inside = Inside(container)
+    inside = Inside(container.pid)
     assert ("10.0.0.1", 32, "global") in inside.addresses("v1")
     assert set(inside.links()) == {"lo", "v0", "v1"}
 
@@ -202,7 +157,7 @@ def test_in_a_user_namespace(runtime, net, user):
     user_namespace(container.config)
     container.chown(100000)
     container.create()
-    assert ("2001:db8::5", 64, "global") in Inside(container).addresses("inner")
+    assert ("2001:db8::5", 64, "global") in Inside(container.pid).addresses("inner")
     assert container.start().status() == "running"
 
 
@@ -312,6 +267,84 @@ def test_a_failure_gives_everything_back(runtime, net, breaking):
         container.config["process"]["args"] = ["/no/such/program"]
         text = "no such file or directory"
     refused(container, net, text)
+
+
+@promise("spec:36")
+@pytest.mark.parametrize("whom", ["tare alone", "its process group"])
+def test_a_killed_create_gives_everything_back(runtime, net, whom):
+    """With devices moved, tare is killed, or a signal goes to all of its processes, as a terminal sends them."""
+    busy(net)
+    runtime.wrapper = net.prefix + ["setsid", "--wait"]
+    before = net.ip("-d", "addr"), routes(net)
+    container = holding(runtime, {"v0": {"name": "inner"}})
+    killing = "kill -KILL $PPID" if whom == "tare alone" else "kill -s TERM -- -$PPID"
+    container.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/sh", "args": ["sh", "-c", killing]}]}
+    result = container.try_create()
+    # of the group the init may be dead first: then tare has begun to undo
+    assert result.rc != 0 and (whom != "tare alone" or container.status() in ("stopped", "creating")), result
+    eventually(lambda: names_and_addresses(net.ip("-d", "addr")) == names_and_addresses(before[0])
+               and routes(net) == before[1])
+    container.delete("--force")
+
+
+class Library:
+    """A libmnl of the test's, which tare-netdev finds first."""
+
+    def __init__(self, directory, source):
+        self.path = f"{directory}/libmnl.so.0"
+        os.mkdir(directory)
+        self.env = {"LD_LIBRARY_PATH": directory}
+        if source is None:
+            with open(self.path, "w", encoding="ascii") as file:
+                file.write("no library at all\n" * 100)
+        else:
+            subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-", "-o", self.path], input=source, text=True,
+                           check=True)
+
+
+BEGIN = "#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) static void begin(void)"
+
+
+@promise("spec:36")
+@pytest.mark.parametrize("source, texts", [
+    (None, ["libmnl.so.0", "network devices need it: install libmnl0, elsewhere libmnl"]),
+    ("int x;", ["linux.netDevices: libmnl.so.0 is too old: it has no mnl_socket_open2"]),
+    (BEGIN + "{ _exit(3); }",
+     ["linux.netDevices: tare-netdev has ended with status 3 without an answer"]),
+    (BEGIN + '{ if (write(0, "ok\\0ok", 6) == 6) pause(); }', ["malformed answer of tare-netdev"]),
+    (BEGIN + '{ if (write(0, "nonsense", 8) == 8) pause(); }', ["malformed answer of tare-netdev"]),
+], ids=["none", "old", "dies", "two answers", "nonsense"])
+def test_without_a_helper_that_works(runtime, net, source, texts):
+    """Who has no network devices needs no libmnl, and does not notice."""
+    library = Library(f"{runtime.directory}/library", source)
+    before = net.ip("-d", "addr")
+    container = holding(runtime, {"v0": {}})
+    result = container.try_create(env=library.env)
+    assert result.rc == 1 and all(text in result.err for text in texts), result
+    assert runtime.ids() == []
+    assert names_and_addresses(net.ip("-d", "addr")) == names_and_addresses(before)
+    del container.config["linux"]["netDevices"]
+    container.create(env=library.env)
+
+
+@promise("spec:168")
+def test_nothing_of_the_helper_stays(runtime, net):
+    """The helper has ended when create has, and of its namespace, socket and memory nothing is the container's."""
+    container = holding(runtime, {"v0": {}}).create()
+    links = [os.readlink(f"/proc/{container.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{container.pid}/fd")]
+    assert not any(link.startswith(("net:", "/memfd:tare-netdev")) for link in links), links
+    helpers = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if is_helper_in(pid, net)]
+    assert helpers == []
+
+
+def is_helper_in(pid, net):
+    """Whether a process is a tare-netdev in that network namespace, dead or alive."""
+    try:
+        return read_text(f"/proc/{pid}/cmdline").startswith("tare-netdev") \
+            and os.readlink(f"/proc/{pid}/ns/net") == os.readlink(net.path)
+    except OSError:
+        return False
 
 
 @promise("spec:271")

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-STEPS = ["reading config.json", "probing and planning", "claiming the name",
+STEPS = ["reading config.json", "probing and planning", "starting the network devices' helper",
+         "claiming the name",
          "asking for the unit", "compiling the seccomp filter", "making the cgroup", "opening the sources",
          "cloning the init", "mapping the ids", "moving the network devices", "filtering devices",
          "assembling the root outside", "recording the init", "recording what exec needs",
