@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from faulty import Faulty, Joined, Large, Plain
+from faulty import Faulty, Joined, Large, Networked, Plain
 from tare import promise
 
 pytestmark = pytest.mark.skipif(
@@ -45,7 +45,8 @@ def shards(bundle, count, stride=1):
 
 
 @pytest.mark.parametrize("bundle, first, step",
-                         shards(Plain, 6) + shards(Large, 6, STRIDE) + shards(Joined, 6, STRIDE))
+                         shards(Plain, 6) + shards(Large, 6, STRIDE) + shards(Joined, 6, STRIDE) +
+                         shards(Networked, 6, STRIDE))
 @promise("issue:7.4")
 def test_create(faulty, bundle, first, step):
     f = faulty(bundle)
@@ -57,6 +58,7 @@ def test_create(faulty, bundle, first, step):
         f.note(case, f.judge(case, result))
         if result.rc == 0:
             f.remove()
+        f.note(case, f.bundle.problems())
         f.note(case, f.scene.problems())
         f.usable(case)
 
@@ -122,7 +124,7 @@ def status(f):
 
 
 @pytest.mark.parametrize("bundle, first, step", shards(Plain, 4, 1 if COMPLETE else 2) +
-                         shards(Large, 4, STRIDE) + shards(Joined, 4, STRIDE))
+                         shards(Large, 4, STRIDE) + shards(Joined, 4, STRIDE) + shards(Networked, 4, STRIDE))
 @promise("issue:7.4")
 def test_killed(faulty, bundle, first, step):
     """tare, or its child, killed where it would have made the call. No process and no mount remain;
@@ -131,8 +133,10 @@ def test_killed(faulty, bundle, first, step):
     for number, case in enumerate(f.cases(f.create)[first::step]):
         result, _, done = f.injector.kill(case, f.create)
         if not done or result.rc == 0 or status(f) == "created":
+            f.note(case, f.bundle.problems_of_container())
             f.remove() # the commit was reached: a container
             continue
+        f.note(case, f.bundle.problems())
         if case.side:
             f.note(case, f.judge(case, result))
             f.note(case, f.scene.problems())

@@ -64,11 +64,12 @@ class Injector:
     def call(self, function, *options):
         """function() with the runtime under fault. Returns its result, the cases and whether the
         fault has happened."""
-        self.runtime.wrapper = [self.program, "-o", self.log, *map(str, options), "--"]
+        before = self.runtime.wrapper
+        self.runtime.wrapper = before + [self.program, "-o", self.log, *map(str, options), "--"]
         try:
             result = function()
         finally:
-            self.runtime.wrapper = []
+            self.runtime.wrapper = before
         return result, *read_log(self.log)
 
     def fail(self, case, function, error=None, pids=()):

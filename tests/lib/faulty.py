@@ -1,9 +1,12 @@
 """Bundles under fault: what is made of them, what must hold afterwards, and which calls may fail without harm."""
+import json
 import os
 import re
 
 import console
 import faults
+import networks
+import tare
 from tare import user_namespace
 
 # Calls whose failure is borne, each with the reason: (name, what it is about, reason).
@@ -71,6 +74,7 @@ BORNE = [
     ("setpgid", "", "a fresh child can always lead a group"),
     ("setsid", "", "leads its process group already"),
     ("rmdir", "/sys/fs/cgroup", "tried again when it is known to be empty"),
+    ("pidfd_send_signal", "^9,9$", "a helper that is told to end by its socket, too"),
     ("process_mrelease", "", "memory that is given back later then"),
 ]
 # The same of tare's own side alone.
@@ -91,6 +95,14 @@ class Plain:
 
     def __init__(self, runtime):
         self.container = runtime.container(["/bin/true"])
+
+    def problems(self):
+        """What is not where it was although there is no container."""
+        return []
+
+    def problems_of_container(self):
+        """What a container lacks that was made."""
+        return []
 
     def after(self):
         """After each case."""
@@ -146,6 +158,49 @@ class Joined(Plain):
     def close(self):
         # a pid namespace ends when its last process is reaped; the killed ones have come to us
         self.container.runtime.host.children()
+
+
+class Networked(Plain):
+    """A network device, by a helper program, which is a side until it is executed."""
+
+    def __init__(self, runtime):
+        self.net = networks.Net()
+        self.host, self.runtime, self.pairs = runtime.host, runtime, 0
+        self.host.holders.add(self.net.pid)
+        runtime.wrapper = self.net.prefix
+        super().__init__(runtime)
+        self.container.config["linux"]["netDevices"] = {"v0": {"name": "inner"}}
+        self.after()
+
+    def problems(self):
+        """The device with its address; a helper whose tare was killed may still be at it."""
+        try:
+            tare.eventually(lambda: self.is_there() and ("10.1.2.3", 24, "global") in self.net.addresses("v0"))
+            return []
+        except AssertionError:
+            return [f"the device is not where it was: {self.net.links()}"]
+
+    def problems_of_container(self):
+        """It has the device, also when tare was killed right behind the commit."""
+        state = json.loads(self.runtime.ok("state", self.container.id))
+        if state["status"] != "created" or "inner" in networks.Inside(state["pid"]).links():
+            return []
+        return [f"a container without its device: {state}"]
+
+    def is_there(self):
+        return "v0" in self.net.links()
+
+    def after(self):
+        """One that a container has kept has gone with it."""
+        if not self.is_there():
+            self.pairs += 1
+            self.net.add("v0", f"v0p{self.pairs}")
+            self.net.ip("addr", "add", "10.1.2.3/24", "dev", "v0")
+
+    def close(self):
+        self.runtime.wrapper = []
+        self.host.holders.remove(self.net.pid)
+        self.net.close()
 
 
 class Faulty:
