@@ -40,8 +40,8 @@ static int block_signals(struct error *err)
 	return fd < 0 ? error_errno(err, errno, "signalfd") : fd;
 }
 
-int attend_open(int pidfd, int take_master, struct attendance *ret_attendance,
-		struct error *err)
+int attend_open(int pidfd, int take_master, const struct interruption *interruption,
+		struct attendance *ret_attendance, struct error *err)
 {
 	_cleanup_fd_ int master = take_master;
 	int fd = block_signals(err);
@@ -50,8 +50,7 @@ int attend_open(int pidfd, int take_master, struct attendance *ret_attendance,
 		return fd;
 	ret_attendance->pidfd = pidfd;
 	ret_attendance->signals = fd;
-	relay_open(&ret_attendance->relay, steal_fd(&master));
-	return 0;
+	return relay_open(&ret_attendance->relay, steal_fd(&master), interruption, err);
 }
 
 void attend_close(struct attendance *attendance)

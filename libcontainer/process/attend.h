@@ -23,9 +23,10 @@ void attend_close(struct attendance *attendance);
 /* Before the container is started, so that no signal is lost and its program sees the right size of the
  * terminal. Blocks all signals that are forwarded, from here until the process ends; takes the caller's
  * terminal over until attend_close() (see relay_open()).
- * @pidfd: borrowed for the attendance's life. @take_master: of the container's terminal, -1: none. */
-int attend_open(int pidfd, int take_master, struct attendance *ret_attendance,
-		struct error *err) _must_check_;
+ * @pidfd: borrowed for the attendance's life. @take_master: of the container's terminal, -1: none.
+ * @interruption: ends the waiting for the caller's terminal (EINTR); NULL: nothing does. */
+int attend_open(int pidfd, int take_master, const struct interruption *interruption,
+		struct attendance *ret_attendance, struct error *err) _must_check_;
 
 /* Forwards signals, follows the size of the caller's terminal, relays input and output, until the init has
  * ended and its output is written; where the reader doesn't take it, SIGTERM, SIGINT, SIGQUIT or SIGHUP ends

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,19 +67,50 @@ static void make_raw(struct relay *relay)
 	relay->raw = tcsetattr(0, TCSANOW, &raw) == 0;
 }
 
+static void nothing(int number)
+{
+	(void)number;
+}
+
 /* In the background the modes are those of whoever has the terminal, and none of our business. tcdrain(3) is
  * subject to job control and does nothing else here: it stops this process until it has the terminal, and fails
- * where nobody could ever give it (an orphaned process group). */
-static void take_terminal(struct relay *relay)
+ * where nobody could ever give it (an orphaned process group). Of itself it would be restarted after each stop: the
+ * handler of SIGCONT makes it return. Returns 1 with the terminal, 0 without, or -EINTR. */
+static int await_terminal(const struct interruption *interruption, struct error *err)
 {
+	struct sigaction wake = { .sa_handler = nothing }, before;
+	sigset_t mask, cont;
+	int r;
+
+	sigemptyset(&cont);
+	sigaddset(&cont, SIGCONT);
+	sigaction(SIGCONT, &wake, &before);
+	sigprocmask(SIG_UNBLOCK, &cont, &mask);
+	do
+		r = tcdrain(0) < 0 ? -errno : 0;
+	while (r == -EINTR && !(interruption && interruption_came(interruption)));
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigaction(SIGCONT, &before, NULL);
+	if (r == -EINTR)
+		return error_set(err, EINTR, "interrupted by a signal");
+	if (r < 0)
+		trace_debug("the terminal cannot be had: %s", error_errno_text(-r));
+	return r == 0;
+}
+
+/* Whoever ends a stopped job (kill %1) lets it go on for that. */
+static int take_terminal(struct relay *relay, const struct interruption *interruption,
+			 struct error *err)
+{
+	int r = 1;
+
 	if (!isatty(0))
-		return;
-	if (in_background() && tcdrain(0) < 0) {
-		trace_debug("the terminal cannot be had: %s", error_errno_text(errno));
-		return;
-	}
-	if (tcgetattr(0, &relay->before) == 0)
+		return 0;
+	if (in_background())
+		r = await_terminal(interruption, err);
+	if (r > 0 && tcgetattr(0, &relay->before) == 0)
 		make_raw(relay);
+	return r < 0 ? r : 0;
 }
 
 static void set_nonblocking(int fd)
@@ -89,12 +121,13 @@ static void set_nonblocking(int fd)
 		trace_debug("fcntl: %s", error_errno_text(errno));
 }
 
-void relay_open(struct relay *relay, int take_master)
+int relay_open(struct relay *relay, int take_master, const struct interruption *interruption,
+	       struct error *err)
 {
 	*relay = RELAY_INIT;
 	relay->master = take_master;
 	if (take_master < 0)
-		return;
+		return 0;
 	set_nonblocking(take_master);
 	relay->peer = ioctl(take_master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	/* a description of our own: the mode of the caller's is not ours to change */
@@ -107,7 +140,7 @@ void relay_open(struct relay *relay, int take_master)
 					.open = true };
 	relay->last = '\n';
 	relay_follow_size(relay);
-	take_terminal(relay);
+	return take_terminal(relay, interruption, err);
 }
 
 void relay_continue(struct relay *relay)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <termios.h>
 
+#include "process/interruption.h"
+
 /* One direction. */
 struct pipeline {
 	int from, to;
@@ -42,8 +44,11 @@ struct relay {
 /* Takes the terminal over: gives the container's the size of the caller's and makes the caller's raw, where
  * standard input is one. A process in the background is stopped here until it is brought to the foreground,
  * as with any program that uses the terminal; SIGTTOU and SIGTTIN must not be blocked.
- * @take_master: owned from now on; -1: no terminal, and all the functions below do nothing. */
-void relay_open(struct relay *relay, int take_master);
+ * @take_master: owned from now on; -1: no terminal, and all the functions below do nothing.
+ * @interruption: looked for whenever a process that was stopped here goes on; NULL: none.
+ * Errors: EINTR when the end is asked for. The relay is to be closed then as well. */
+int relay_open(struct relay *relay, int take_master, const struct interruption *interruption,
+	       struct error *err) _must_check_;
 
 /* The caller's terminal has another size. */
 void relay_follow_size(const struct relay *relay);

@@ -301,7 +301,8 @@ static int attend_to(struct executing *e, struct error *err)
 			return r;
 	}
 	if (!e->plan->options->detached) {
-		r = attend_open(e->child.pidfd, steal_fd(&e->master), &e->attendance, err);
+		r = attend_open(e->child.pidfd, steal_fd(&e->master), NULL, &e->attendance,
+				err);
 		if (r < 0)
 			return r;
 	}

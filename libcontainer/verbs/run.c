@@ -63,7 +63,8 @@ static int start_and_attend(struct verb_context *context,
 	timeline_step(options->timeline, "starting");
 	if (options->detach)
 		return start_created(context, created, false, err);
-	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
+	r = attend_open(created->child.pidfd, steal_fd(&created->master), created->interruption,
+			&attendance, err);
 	if (r < 0)
 		return r;
 	r = start_created(context, created, true, err);
@@ -82,7 +83,8 @@ int run_attend(struct verb_context *context, const struct verb_create_options *o
 	_cleanup_attendance_ struct attendance attendance = ATTENDANCE_INIT;
 	int r;
 
-	r = attend_open(created->child.pidfd, steal_fd(&created->master), &attendance, err);
+	r = attend_open(created->child.pidfd, steal_fd(&created->master), created->interruption,
+			&attendance, err);
 	if (r >= 0)
 		r = attend(&attendance, ret_status, err);
 	if (r >= 0 && options->keep)

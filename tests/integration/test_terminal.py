@@ -138,6 +138,33 @@ def test_background(runtime, desk):
     assert os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]) == 0
 
 
+def test_a_stopped_background_job_can_be_ended(runtime, desk):
+    """`kill %1`: a shell sends the signal, and lets the job go on. Nothing is left of the container."""
+    if not runtime.is_tare:
+        pytest.skip("others touch the terminal from the background")
+    container = shell(runtime, "sleep 1000")
+    container.config["process"]["terminal"] = True
+    container.write()
+    leader = os.fork()
+    if leader == 0:
+        try:
+            os.setsid()
+            fcntl.ioctl(desk.slave, termios.TIOCSCTTY, 0)
+            job = runtime.popen("run", "--bundle", container.bundle, container.id, process_group=0,
+                                stdin=desk.slave, stdout=desk.slave, stderr=desk.slave)
+            for number in (signal.SIGCONT, signal.SIGTERM):  # one that only goes on stops again
+                _, status = os.waitpid(job.pid, os.WUNTRACED)
+                assert os.WIFSTOPPED(status)
+                os.kill(job.pid, number)
+                os.kill(job.pid, signal.SIGCONT)
+            _, status = os.waitpid(job.pid, 0)
+            os._exit(0 if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM else 2)
+        except BaseException:  # pylint: disable=broad-except
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]) == 0
+    assert runtime.ids() == []
+
+
 def test_stopped_and_continued(runtime, desk):
     """Whoever has the terminal meanwhile sets its modes."""
     desk.run(shell(runtime, "echo up; read line; echo got $line"))
