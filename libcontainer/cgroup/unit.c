@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -325,18 +327,39 @@ static int stop(const char *name, bool user, struct error *err)
 	return r < 0 ? error_at(err, "unable to stop unit \"%s\"", name) : 0;
 }
 
-/* Waits until the directory is removed. Returns whether it is. */
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until the directory is removed. Returns whether it is. The one above tells: the directory of a cgroup itself
+ * has no IN_DELETE_SELF before Linux 7.0 (kernfs sends it since then). */
 static bool vanishes(const char *path)
 {
-	struct pollfd poller = { .events = POLLIN };
 	_cleanup_fd_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct pollfd poller = { .fd = watch, .events = POLLIN };
+	int64_t left = VANISH_MS, end = now_ms() + VANISH_MS;
+	char above[PATH_MAX], events[4096];
+	const char *slash = strrchr(path, '/');
 
-	if (watch < 0 || inotify_add_watch(watch, path, IN_DELETE_SELF | IN_ONLYDIR) < 0)
-		return access(path, F_OK) < 0 && errno == ENOENT;
-	poller.fd = watch;
-	while (poll(&poller, 1, VANISH_MS) < 0 && errno == EINTR)
-		;
-	return access(path, F_OK) < 0 && errno == ENOENT;
+	if (watch < 0 || !slash || slash == path || slash - path >= (ssize_t)sizeof above)
+		left = 0;
+	else
+		snprintf(above, sizeof above, "%.*s", (int)(slash - path), path);
+	if (left > 0 && inotify_add_watch(watch, above, IN_DELETE | IN_ONLYDIR) < 0)
+		left = 0;
+	while (access(path, F_OK) == 0) {
+		if (left <= 0)
+			return false;
+		if (poll(&poller, 1, (int)left) > 0)
+			while (read(watch, events, sizeof events) > 0)
+				; /* also of others: only that something went is of interest */
+		left = end - now_ms();
+	}
+	return errno == ENOENT;
 }
 
 int unit_remove(const char *name, bool user, const char *path, bool ask_in_any_case,

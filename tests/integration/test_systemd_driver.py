@@ -123,3 +123,17 @@ def test_a_unit_that_is_anothers_by_now(runtime, manager):
     assert manager.calls(first) == ["StartTransientUnit", "StartTransientUnit"]
     second.delete("--force")
     assert not os.path.exists(manager.scope(first))
+
+
+@promise("contract:7.14")
+def test_a_scope_that_goes_late(runtime, manager):
+    """The moment is seen at which it goes: what is there a few seconds later is another's, and nobody is asked to stop
+    it."""
+    container = container_of(runtime).create(globals_=DRIVER)
+    with open(f"{manager.directory}/script", "w", encoding="ascii") as file:
+        file.write("late")
+    container.delete("--force")
+    assert manager.calls(container) == ["StartTransientUnit"]
+    eventually(lambda: os.path.exists(manager.scope(container)))
+    assert manager.calls(container) == ["StartTransientUnit"]
+    os.rmdir(manager.scope(container))

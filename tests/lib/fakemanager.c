@@ -5,7 +5,8 @@
  *
  * fakemanager DIRECTORY: listens on DIRECTORY/systemd/private, and writes a line a call to DIRECTORY/calls. The file
  * DIRECTORY/cgroup has the cgroup that scopes are made in, and DIRECTORY/script how it goes: "hang" (the job of a
- * start does not end), or nothing. */
+ * start does not end), "late" (an empty scope goes after a second, and after three more there is one of that name again),
+ * or nothing. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -87,7 +88,7 @@ static void reply_job(sd_bus_message *m, unsigned id)
 static void remove_when_empty(const char *path)
 {
 	struct pollfd wait = { .events = POLLPRI };
-	char events[8192], text[256] = "";
+	char events[8192], text[256] = "", how[64];
 
 	if (fork() != 0)
 		return;
@@ -96,7 +97,14 @@ static void remove_when_empty(const char *path)
 	while (wait.fd >= 0 && pread(wait.fd, text, sizeof text - 1, 0) > 0 &&
 	       strstr(text, "populated 1"))
 		poll(&wait, 1, -1);
+	line_of("script", how, sizeof how);
+	if (strcmp(how, "late") == 0)
+		sleep(1);
 	rmdir(path);
+	if (strcmp(how, "late") == 0) {
+		sleep(3);
+		mkdir(path, 0755);
+	}
 	_exit(0);
 }
 
