@@ -67,7 +67,7 @@ BORNE = [
     ("readlinkat", "ptmx", "the link is made anew"),
     ("setgroups", "0,0", "denied by the user namespace that the caller is in"),
     ("poll", ",1$", "a process that cannot be asked whether it has ended is taken to live"),
-    ("poll", ",3$", "a hook that has ended meanwhile needs no waiting"),
+    ("poll", ",4$", "a hook that has ended meanwhile needs no waiting"),
     ("socket", "^1,80805$", "an init that cannot be asked whether it waits is taken to wait"),
     ("connect", "^6,", "as the socket: start's own, and delete's look at the status"),
     ("getdents64", "^9,", "a cgroup that has others below cannot be removed: noticed by rmdir"),
