@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from engine_setup import IMAGE, TARE, new_name, run
+from engine_setup import IMAGE, TARE, containerd_version, new_name, run
 from tare import eventually, promise, read_text
 
 LOOP = "trap 'exit 3' TERM; while :; do sleep 0.1; done"
@@ -131,6 +131,8 @@ def test_limits():
 
 
 def test_user_namespace():
+    if containerd_version() < (2, 0):
+        pytest.skip("ctr of containerd 1.7 forgets the runtime's path where ids are mapped")
     done = ctr_run("--uidmap", "0:200000:65536", "--gidmap", "0:200000:65536", "--remap-labels",
                    args=["sh", "-c", "cat /proc/self/uid_map; id -u; stat -c %u /bin/busybox; touch /file && echo ok"])
     assert done.rc == 0, done

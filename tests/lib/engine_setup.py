@@ -66,6 +66,15 @@ def install(source, target, mode=0o644):
     return True
 
 
+def connect():
+    """A network card with a default route, which leads nowhere: a user's podman takes the container's from it."""
+    if not run("ip", "route", "show", "default").out:
+        run("ip", "link", "add", "uplink", "type", "dummy")
+        run("ip", "address", "add", "192.0.2.2/24", "dev", "uplink")
+        run("ip", "link", "set", "uplink", "up")
+        run("ip", "route", "add", "default", "via", "192.0.2.1")
+
+
 def cover_other_runtimes():
     """Whatever engine asks for another runtime fails."""
     stub = f"{WORK}/not-tare"
@@ -94,6 +103,7 @@ def set_up(program):
     with locked():
         install(program, TARE, 0o755)
         cover_other_runtimes()
+        connect()
         make_image(f"{WORK}/image.tar")
         configure_containerd()
         # ismount() does not see a bind of the same file system; and what is mounted on a shared bind of the root, a
@@ -236,6 +246,11 @@ class Engine:
         os.chmod(WORK, 0o755)
         if self.user is not None:
             os.makedirs(USER_CGROUP, exist_ok=True)
+
+    def version(self):
+        """The major one."""
+        return int(self.ok("version", "--format", "{{.Server.Version}}" if not self.is_podman else
+                           "{{.Client.Version}}").split(".")[0])
 
     def inspect(self, name, template):
         """What it knows of a container, by a template."""
