@@ -14,7 +14,7 @@ import pytest
 
 import host as host_module
 import tare
-from tare import eventually, promise
+from tare import eventually, promise, read_text
 
 HOOK = [{"path": "/bin/true"}]
 SWITCHED_OFF, PIVOTED = "-detached", "-open_tree_ns"
@@ -222,7 +222,9 @@ def neighbour():
     try:
         assert process.stdout.readline() == "ready\n"
         with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-            yield int(file.read().split()[0])
+            pid = int(file.read().split()[0])
+        eventually(lambda: read_text(f"/proc/{pid}/comm") == "sleep\n")
+        yield pid
     finally:
         process.kill()
         process.wait()
