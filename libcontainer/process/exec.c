@@ -157,7 +157,7 @@ static int settle_affinity(struct init_context *context, struct error *err)
 
 /* First of all: afterwards the entrant is guarded, and the files in /proc of a process that is not dumpable are
  * root's (proc(5)), so that a user could not write them. Until then it shows what the caller, whose copy it is,
- * shows as well. */
+ * shows as well. A value that the kernel refuses is a warning here, as other runtimes take it. */
 static int settle_oom_score(const struct init_context *context, struct error *err)
 {
 	const struct plan_process *plan = &context->plan->process;
@@ -168,8 +168,14 @@ static int settle_oom_score(const struct init_context *context, struct error *er
 		return 0;
 	snprintf(text, sizeof text, "%" PRId32, plan->oom_score_adj);
 	r = procfs_write(context->proc, "self/oom_score_adj", text, err);
-	if (r == -EACCES || r == -EPERM)
-		error_hint(err, " (lowering it takes CAP_SYS_RESOURCE)");
+	if (r == -EACCES || r == -EPERM) {
+		/* podman as a user's service, whose value systemd has raised, sends that of `podman run` */
+		trace_warning("process.oomScoreAdj: %s (lowering it takes CAP_SYS_RESOURCE), "
+			      "so the caller's stays",
+			      err->text);
+		error_ignore(err, "a probe would fail, and run with the caller's elsewhere");
+		return 0;
+	}
 	return r < 0 ? error_at(err, "process.oomScoreAdj") : 0;
 }
 

@@ -79,10 +79,10 @@ int interruption_wait(const struct interruption *interruption, int fd, struct er
 			return error_errno(err, errno, "poll");
 		if (r < 0)
 			continue;
-		if (pollers[1].revents && interruption_came(interruption))
-			return error_set(err, EINTR, "interrupted by a signal");
 		if (pollers[0].revents)
 			return 0;
+		if (pollers[1].revents && interruption_came(interruption))
+			return error_set(err, EINTR, "interrupted by a signal");
 	}
 }
 

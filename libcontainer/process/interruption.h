@@ -27,7 +27,8 @@ void interruption_close(struct interruption *interruption);
 /* Whether the end was asked for, by a signal that the caller of this process did not want to be ignored. */
 bool interruption_came(const struct interruption *interruption);
 
-/* Waits until @fd can be read. @interruption: NULL: returns at once, for whoever reads waits.
+/* Waits until @fd can be read; what has come already goes before a signal. @interruption: NULL: returns at once, for
+ * whoever reads waits.
  * Errors: EINTR, "interrupted by a signal", when the end is asked for first. */
 int interruption_wait(const struct interruption *interruption, int fd,
 		      struct error *err) _must_check_;

@@ -60,7 +60,8 @@ static int tell_init(int connection, struct agent *agent,
 	if (r < 0)
 		return error_errno(err, -r, "tell init to start");
 	for (;;) {
-		r = interruption_wait(interruption, connection, err);
+		/* from then on a signal is for the program, which may run already */
+		r = executing ? 0 : interruption_wait(interruption, connection, err);
 		if (r < 0)
 			return r;
 		r = channel_receive(connection, &message);

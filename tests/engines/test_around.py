@@ -125,17 +125,18 @@ services:
 """
 
 
-def test_compose(docker):
+def test_compose(engine):
     """Two services, of which one asks the other by name; all is gone when they are taken down."""
-    directory, project = docker.directory(), new_name()
+    engine.serve()
+    directory, project = engine.directory(), new_name()
     with open(f"{directory}/compose.yaml", "w", encoding="ascii") as file:
         file.write(COMPOSE.format(image=IMAGE, server=json.dumps(SERVER)))
     command = ["compose", "-p", project, "-f", f"{directory}/compose.yaml"]
     try:
-        docker.ok(*command, "up", "-d", timeout=300)
-        eventually(lambda: "served" in docker.ok(*command, "logs", "client"), 60)
-        assert docker.ok(*command, "exec", "-T", "server", "hostname").strip()
-        assert sorted(docker.ok(*command, "ps", "--services").split()) == ["client", "server"]
+        engine.ok(*command, "up", "-d", timeout=300)
+        eventually(lambda: "served" in engine.ok(*command, "logs", "client"), 60)
+        assert engine.ok(*command, "exec", "-T", "server", "hostname").strip()
+        assert sorted(engine.ok(*command, "ps", "--services").split()) == ["client", "server"]
     finally:
-        docker.ok(*command, "down", "-t", "0", timeout=300)
-    assert project not in docker.ok("ps", "-a", "--format", "{{.Names}}") + docker.ok("network", "ls")
+        engine.ok(*command, "down", "-t", "0", timeout=300)
+    assert project not in engine.ok("ps", "-a", "--format", "{{.Names}}") + engine.ok("network", "ls")

@@ -228,6 +228,19 @@ def test_a_wrong_file(container, members, words):
     assert result.rc == 255 and words in result.err, result
 
 
+def test_oom_score_that_is_refused(container):
+    """An engine that is a user's service has another lower bound than the caller of create had: no reason to fail."""
+    if not container.runtime.is_tare:
+        pytest.skip("a promise of tare's: the warning")
+    path = container.process_file(["/bin/cat", "/proc/self/oom_score_adj"], oomScoreAdj=-900)
+    own = read_text("/proc/self/oom_score_adj")
+    argv = container.runtime.argv("exec", "--process", path, container.id)
+    drop = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run([*drop, *argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          env=container.runtime.env)
+    assert (done.returncode, done.stdout) == (0, own) and "process.oomScoreAdj" in done.stderr, done
+
+
 def test_keyring(runtime):
     """The container's session keyring is joined, not a new one made."""
     if not runtime.is_tare:

@@ -208,10 +208,13 @@ class Engine:
                 "DBUS_SESSION_BUS_ADDRESS": f"unix:path=/run/user/{user}/bus"}
 
     def words(self, *words):
-        """The whole command line. A user's is called from a cgroup of the user's own, as in a session."""
-        words = [self.command, *(str(word) for word in words)]
+        """The whole command line."""
+        return self.as_its_user(self.command, *(str(word) for word in words))
+
+    def as_its_user(self, *words):
+        """A command line. A user's is called from a cgroup of the user's own, as in a session."""
         if self.user is None:
-            return words
+            return list(words)
         return ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', USER_CGROUP, "setpriv",
                 f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", *words]
 
@@ -246,6 +249,12 @@ class Engine:
         os.chmod(WORK, 0o755)
         if self.user is not None:
             os.makedirs(USER_CGROUP, exist_ok=True)
+
+    def serve(self):
+        """Has its service answer, which docker's has done from the start: compose speaks to that."""
+        if self.is_podman:
+            manager = [] if self.user is None else ["--user"]
+            run(*self.as_its_user("systemctl", *manager, "start", "podman.socket"), env=self.environment, cwd="/")
 
     def version(self):
         """The major one."""
