@@ -67,6 +67,7 @@ BORNE = [
     ("readlinkat", "ptmx", "the link is made anew"),
     ("setgroups", "0,0", "denied by the user namespace that the caller is in"),
     ("poll", ",1$", "a process that cannot be asked whether it has ended is taken to live"),
+    ("poll", ",3$", "the standard streams: what is missing of them is found by opening /dev/null then"),
     ("poll", ",4$", "a hook that has ended meanwhile needs no waiting"),
     ("socket", "^1,80805$", "an init that cannot be asked whether it waits is taken to wait"),
     ("connect", "^6,", "as the socket: start's own, and delete's look at the status"),
@@ -74,7 +75,7 @@ BORNE = [
     ("setpgid", "", "a fresh child can always lead a group"),
     ("setsid", "", "leads its process group already"),
     ("rmdir", "/sys/fs/cgroup", "tried again when it is known to be empty"),
-    ("pidfd_send_signal", "^9,9$", "a helper that is told to end by its socket, too"),
+    ("pidfd_send_signal", "^[9a],9$", "a helper that is told to end by its socket, too"),
     ("process_mrelease", "", "memory that is given back later then"),
 ]
 # The same of tare's own side alone.
