@@ -27,10 +27,16 @@ def shell(runtime, script):
 
 def await_status(container, word):
     """Waits until `state` says this, of a container that may not exist yet."""
+    seen = []
+
     def status():
         result = container.runtime.call("state", container.id)
-        return result.rc == 0 and json.loads(result.out)["status"] == word
-    eventually(status)
+        seen[:] = [json.loads(result.out)["status"] if result.rc == 0 else result.err]
+        return seen == [word]
+    try:
+        eventually(status, 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: it is {seen}, not {word}") from None
 
 
 # ---- modes, size, signals ----
