@@ -60,8 +60,12 @@ bool interruption_came(const struct interruption *interruption)
 	for (i = 0; i < ELEMENTS_OF(ends); i++)
 		if (sigismember(&pending, ends[i]) && !is_ignored(ends[i]))
 			return true;
+	/* else they would be there again and again; one that came just now is not taken away, but sent anew */
 	while (read(interruption->fd, &info, sizeof info) > 0)
-		; /* else they would be there again and again */
+		if (!is_ignored((int)info.ssi_signo)) {
+			raise((int)info.ssi_signo);
+			return true;
+		}
 	return false;
 }
 
