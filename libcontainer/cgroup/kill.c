@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
@@ -27,14 +27,6 @@
 	10000 /* for processes that are killed but do not end (uninterruptible sleep) */
 
 #define ROOT_INO 1
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* A cgroup that is gone: its directory is not there, or it was removed while open. */
 static bool is_gone(int code)

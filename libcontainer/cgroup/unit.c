@@ -15,10 +15,10 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/trace.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/file.h"
@@ -325,14 +325,6 @@ static int stop(const char *name, bool user, struct error *err)
 	if (r >= 0)
 		r = ask(&session, &message, err);
 	return r < 0 ? error_at(err, "unable to stop unit \"%s\"", name) : 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Waits until the directory is removed. Returns whether it is. The one above tells: the directory of a cgroup itself

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/trace.h"
 #include "kernel/process.h"
@@ -198,14 +198,6 @@ static void drain(struct capture *capture)
 	if (room)
 		capture->length += (size_t)n;
 	capture->text[capture->length] = '\0';
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Collects output until the hook's process has ended. @deadline_ms: on now_ms()'s clock, or -1. */

@@ -11,10 +11,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/trace.h"
 
 /* More than a pty holds (8 KiB of flip buffers and 4 KiB of lines): where processes outlive the init and go
@@ -23,14 +23,6 @@
 
 #define EOF_WAIT_FIRST 1000
 #define EOF_WAIT_MOST 60000
-
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Somebody else has our controlling terminal. */
 static bool in_background(void)
@@ -204,7 +196,7 @@ int relay_poll(const struct relay *relay, struct pollfd ret_pollers[RELAY_POLLER
 		ret_pollers[0].fd = ret_pollers[1].fd = -1;
 	if (relay->eof_at < 0 || relay->in.length > 0)
 		return -1;
-	left = relay->eof_at - now();
+	left = relay->eof_at - now_ms();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -220,7 +212,7 @@ static void type_end_of_file(struct relay *relay)
 	relay->in.length = relay->last == '\n' ? 1 : 2;
 	relay->in.data[0] = relay->in.data[1] = eof;
 	relay->last = '\n';
-	relay->eof_at = now() + relay->eof_wait;
+	relay->eof_at = now_ms() + relay->eof_wait;
 	relay->eof_wait *= 2;
 	if (relay->eof_wait > EOF_WAIT_MOST)
 		relay->eof_wait = EOF_WAIT_MOST;
@@ -230,7 +222,7 @@ static void serve_input(struct relay *relay, const struct pollfd *poller)
 {
 	struct pipeline *in = &relay->in;
 
-	if (relay->eof_at >= 0 && in->length == 0 && now() >= relay->eof_at)
+	if (relay->eof_at >= 0 && in->length == 0 && now_ms() >= relay->eof_at)
 		type_end_of_file(relay);
 	if (poller->fd < 0 || poller->revents == 0)
 		return;
@@ -243,7 +235,7 @@ static void serve_input(struct relay *relay, const struct pollfd *poller)
 	if (in->length > 0)
 		relay->last = in->data[in->length - 1];
 	if (!in->open) {
-		relay->eof_at = now();
+		relay->eof_at = now_ms();
 		relay->eof_wait = EOF_WAIT_FIRST;
 	}
 }

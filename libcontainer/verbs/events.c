@@ -6,9 +6,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/stats.h"
 #include "kernel/process.h"
@@ -21,14 +21,6 @@ struct telling {
 	const struct state_record *record;
 	const struct verb_events_sink *sink;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* The interfaces of init's network namespace, as long as it is init that is looked at. */
 static int read_interfaces(const struct telling *telling, struct arena *arena,
