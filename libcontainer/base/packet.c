@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 void packet_free(struct packet *message)
 {
@@ -46,6 +47,34 @@ void packet_add(struct packet *message, char letter, const char *text)
 		message->data[message->length++] = letter;
 	memcpy(message->data + message->length, text, length);
 	message->length += length;
+}
+
+int packet_send(int socket, const struct packet *packet, int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec part = { packet->data, packet->length };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct cmsghdr *passed;
+	ssize_t n;
+
+	if (packet->error != 0)
+		return packet->error;
+	if (fd >= 0) {
+		header.msg_control = control.room;
+		header.msg_controllen = sizeof control.room;
+		passed = CMSG_FIRSTHDR(&header);
+		passed->cmsg_level = SOL_SOCKET;
+		passed->cmsg_type = SCM_RIGHTS;
+		passed->cmsg_len = CMSG_LEN(sizeof fd);
+		memcpy(CMSG_DATA(passed), &fd, sizeof fd);
+	}
+	do
+		n = sendmsg(socket, &header, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
 }
 
 bool packet_open(struct packet_words *words, const char *data, size_t length)

@@ -19,6 +19,9 @@ void packet_free(struct packet *message);
 /* Appends a word: @letter, unless 0, and @text. What fails is remembered in message->error. */
 void packet_add(struct packet *message, char letter, const char *text);
 
+/* Sends it. @fd: to go along (SCM_RIGHTS), or -1. Returns 0 or -errno; of packet->error first. */
+int packet_send(int socket, const struct packet *packet, int fd);
+
 /* A packet that was received. Valid: not longer than PACKET_MAX and ending with a NUL. */
 struct packet_words {
 	const char *at, *end;

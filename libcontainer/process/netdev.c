@@ -39,30 +39,9 @@ int netdev_open_namespace(const struct plan_namespaces *plan, const struct join_
  * @fd: to go along, or -1. */
 static int send_request(int socket, const struct packet *packet, int fd)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { { 0 } };
-	struct iovec part = { packet->data, packet->length };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *passed;
-	ssize_t n;
+	int r = packet_send(socket, packet, fd);
 
-	if (packet->error != 0)
-		return packet->error;
-	if (fd >= 0) {
-		header.msg_control = control.room;
-		header.msg_controllen = sizeof control.room;
-		passed = CMSG_FIRSTHDR(&header);
-		passed->cmsg_level = SOL_SOCKET;
-		passed->cmsg_type = SCM_RIGHTS;
-		passed->cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(passed), &fd, sizeof fd);
-	}
-	do
-		n = sendmsg(socket, &header, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n < 0 && errno != EPIPE && errno != ECONNRESET ? -errno : 0;
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
 static int send_word(int socket, const char *word)

@@ -286,30 +286,6 @@ static int take_option(char *word, struct error *err)
 
 /* ---- messages ---- */
 
-static int send_packet(const struct packet *packet, int fd)
-{
-	struct iovec part = { packet->data, packet->length };
-	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { { 0 } };
-	struct cmsghdr *passed;
-
-	if (packet->error != 0)
-		return packet->error;
-	if (fd >= 0) {
-		header.msg_control = control.room;
-		header.msg_controllen = sizeof control.room;
-		passed = CMSG_FIRSTHDR(&header);
-		passed->cmsg_level = SOL_SOCKET;
-		passed->cmsg_type = SCM_RIGHTS;
-		passed->cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(passed), &fd, sizeof fd);
-	}
-	return sendmsg(SOCKET, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 static int pass_on(char *action, void *argument)
 {
 	_cleanup_packet_ struct packet packet = { 0 };
@@ -325,7 +301,7 @@ static int pass_on(char *action, void *argument)
 	packet_add(&packet, 0, "notify");
 	packet_add(&packet, 0, action);
 	packet_add(&packet, 0, number);
-	if (send_packet(&packet, fd) < 0)
+	if (packet_send(SOCKET, &packet, fd) < 0)
 		return -1;
 	n = recv(SOCKET, data, sizeof data, 0);
 	if (n > 0 && packet_open(&words, data, (size_t)n) && packet_answer(&words, &text) == 0)
@@ -417,5 +393,5 @@ int main(int argc, char **argv)
 		packet_add(&packet, 0, "done");
 		packet_add(&packet, 0, number);
 	}
-	return send_packet(&packet, -1) < 0;
+	return packet_send(SOCKET, &packet, -1) < 0;
 }
