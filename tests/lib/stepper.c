@@ -26,25 +26,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "stepper.h"
+
 #ifndef __NR_open_tree_attr
 #define __NR_open_tree_attr 467
 #endif
 #ifndef __NR_fchmodat2
 #define __NR_fchmodat2 452
 #endif
-#define RESOLVE_IN_ROOT_FLAG 0x10
-
-enum { NONE = -1, CWD = -2 };
-
-/* A call that takes paths: for each path which argument is the descriptor that it starts from (CWD: the
- * working directory) and which one the string (NONE: no string, the descriptor itself). */
-struct call {
-	long number;
-	const char *name;
-	struct {
-		int fd, path;
-	} at[2];
-};
 
 #define PLAIN(name, path)                  \
 	{                                  \
@@ -139,20 +128,7 @@ static const struct call calls[] = {
 };
 
 #define N_CALLS (sizeof calls / sizeof calls[0])
-#define MOST 16
-
-struct options {
-	const char *prefixes[MOST], *forbidden[MOST], *names;
-	dev_t devices[MOST];
-	int n_prefixes, n_devices, n_forbidden;
-	long step;
-	const char *exchange_a, *exchange_b, *command;
-	bool back, writes;
-	int error;
-	FILE *log;
-};
-
-static struct options options;
+struct options options;
 
 /* As linux/ptrace.h has it, which does not go together with sys/ptrace.h. */
 struct syscall_info {
@@ -243,131 +219,6 @@ static struct tracee *find(pid_t pid)
 	}
 	*free_one = (struct tracee){ .pid = pid };
 	return free_one;
-}
-
-/* Copies a string out of the process; "" when there is none. */
-static void read_string(pid_t pid, uint64_t address, char *text, size_t size)
-{
-	size_t done = 0, chunk;
-	char *end;
-
-	text[0] = '\0';
-	while (address && done + 1 < size) {
-		/* no further than the page: the next one may not be there */
-		chunk = 4096 - (size_t)((address + done) % 4096);
-		if (chunk > size - 1 - done)
-			chunk = size - 1 - done;
-		struct iovec local = { text + done, chunk };
-		struct iovec remote = { (void *)(uintptr_t)(address + done), chunk };
-		if (process_vm_readv(pid, &local, 1, &remote, 1, 0) != (ssize_t)chunk)
-			break;
-		end = memchr(text + done, '\0', chunk);
-		if (end)
-			return;
-		done += chunk;
-	}
-	text[done] = '\0';
-}
-
-static void link_of(pid_t pid, const char *what, char *text, size_t size)
-{
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
-	n = readlink(path, text, size - 1);
-	text[n < 0 ? 0 : n] = '\0';
-}
-
-/* /proc/self/fd/7/x, or fd/7/x from a descriptor of /proc: what the descriptor stands for. */
-static void through_descriptor(pid_t pid, char *path, size_t size)
-{
-	char link[PATH_MAX], what[32], *at = strstr(path, "/fd/"), *end;
-	char rest[PATH_MAX];
-	long fd;
-
-	if (strncmp(path, "/proc", 5) != 0 || !at)
-		return;
-	fd = strtol(at + 4, &end, 10);
-	if (end == at + 4)
-		return;
-	snprintf(what, sizeof what, "fd/%ld", fd);
-	link_of(pid, what, link, sizeof link);
-	snprintf(rest, sizeof rest, "%s", end);
-	if (snprintf(path, size, "%s%s", link, rest) >= (int)size)
-		path[size - 1] = '\0';
-}
-
-/* Drops doubled slashes and single dots. */
-static void tidy(char *path)
-{
-	char *to = path, *from = path;
-
-	while (*from) {
-		if (from[0] == '/' && from[1] == '/')
-			from++;
-		else if (from[0] == '/' && from[1] == '.' && (from[2] == '/' || !from[2]))
-			from += 2;
-		else
-			*to++ = *from++;
-	}
-	*to = '\0';
-}
-
-static bool on_device(pid_t pid, const char *what)
-{
-	char path[64];
-	struct stat st;
-	int i;
-
-	if (!options.n_devices)
-		return false;
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
-	if (stat(path, &st) < 0)
-		return false;
-	for (i = 0; i < options.n_devices; i++)
-		if (st.st_dev == options.devices[i])
-			return true;
-	return false;
-}
-
-/* The path that argument @at of a call stands for, in the process's own view. Returns whether it is one
- * of interest. */
-static bool resolve(pid_t pid, const struct call *call, const uint64_t *args, int at,
-		    char *path, size_t size)
-{
-	char string[PATH_MAX] = "", base[PATH_MAX] = "", what[32] = "cwd";
-	int fd_at = call->at[at].fd, path_at = call->at[at].path, fd = AT_FDCWD, i;
-	uint64_t how[3] = { 0 };
-	struct iovec local = { how, sizeof how };
-	struct iovec remote = { (void *)(uintptr_t)args[2], sizeof how };
-	bool device;
-
-	path[0] = '\0';
-	if (fd_at == NONE)
-		return false;
-	if (fd_at != CWD)
-		fd = (int)args[fd_at];
-	if (fd != AT_FDCWD)
-		snprintf(what, sizeof what, "fd/%d", fd);
-	if (path_at != NONE)
-		read_string(pid, args[path_at], string, sizeof string);
-	if (call->number == __NR_openat2 &&
-	    process_vm_readv(pid, &local, 1, &remote, 1, 0) > 0 &&
-	    how[2] & RESOLVE_IN_ROOT_FLAG && string[0] == '/')
-		memmove(string, string + 1, strlen(string));
-	if (string[0] != '/')
-		link_of(pid, what, base, sizeof base);
-	if (snprintf(path, size, "%s%s%s", base, base[0] && string[0] ? "/" : "", string) >=
-	    (int)size)
-		path[size - 1] = '\0';
-	through_descriptor(pid, path, size);
-	tidy(path);
-	device = string[0] != '/' && on_device(pid, what);
-	for (i = 0; i < options.n_prefixes; i++)
-		if (strncmp(path, options.prefixes[i], strlen(options.prefixes[i])) == 0)
-			return true;
-	return device || (!options.n_prefixes && !options.n_devices);
 }
 
 static void change(void)

@@ -13,6 +13,7 @@ Containers are deleted by force at the end of a test; what is still there then i
 """
 import collections
 import copy
+import glob
 import json
 import os
 import pwd
@@ -237,15 +238,16 @@ def build_report(build):
 
 
 def build_program(name, build, *options):
-    """Compiles a program of tests/lib, static (or with -shared a library), unless it is newer than its
-    source. Returns its path."""
-    source, program = f"{TOP}/tests/lib/{name}.c", f"{build}/{name}"
-    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
+    """Compiles a program of tests/lib (NAME.c, and NAME_*.c where there are), static (or with -shared a library),
+    unless it is newer than its sources. Returns its path."""
+    sources = [f"{TOP}/tests/lib/{name}.c", *sorted(glob.glob(f"{TOP}/tests/lib/{name}_*.c"))]
+    program, parts = f"{build}/{name}", [*sources, *glob.glob(f"{TOP}/tests/lib/{name}.h")]
+    if not os.path.exists(program) or os.path.getmtime(program) < max(map(os.path.getmtime, parts)):
         os.makedirs(build, exist_ok=True)
         temporary = f"{program}.{os.getpid()}"
         linking = [] if "-shared" in options else ["-static"]
         subprocess.run(["gcc", "-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", *linking,
-                        "-o", temporary, source, *options], check=True)
+                        "-o", temporary, *sources, *options], check=True)
         os.rename(temporary, program)
     return program
 
