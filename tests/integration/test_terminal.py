@@ -112,6 +112,14 @@ def test_control_c_goes_to_the_container(runtime, desk):
 
 # ---- job control ----
 
+def background_job(runtime, desk, container):
+    """Leads a new session on the terminal, with `run` in its background."""
+    os.setsid()
+    fcntl.ioctl(desk.slave, termios.TIOCSCTTY, 0)
+    return runtime.popen("run", "--bundle", container.bundle, container.id, process_group=0,
+                         stdin=desk.slave, stdout=desk.slave, stderr=desk.slave)
+
+
 def test_background(runtime, desk):
     """In the background `run` stops before it touches the terminal, and goes on in the foreground."""
     container = shell(runtime, "read line; echo got $line")
@@ -120,12 +128,8 @@ def test_background(runtime, desk):
     leader = os.fork()
     if leader == 0:
         try:
-            os.setsid()
-            fcntl.ioctl(desk.slave, termios.TIOCSCTTY, 0)
             before = desk.modes()
-            job = runtime.popen("run", "--bundle", container.bundle, container.id,
-                                stdin=desk.slave, stdout=desk.slave, stderr=desk.slave,
-                                preexec_fn=lambda: os.setpgid(0, 0))
+            job = background_job(runtime, desk, container)
             _, status = os.waitpid(job.pid, os.WUNTRACED)
             good = os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTTOU
             good = good and desk.modes() == before
@@ -154,10 +158,7 @@ def test_a_stopped_background_job_can_be_ended(runtime, desk):
     leader = os.fork()
     if leader == 0:
         try:
-            os.setsid()
-            fcntl.ioctl(desk.slave, termios.TIOCSCTTY, 0)
-            job = runtime.popen("run", "--bundle", container.bundle, container.id, process_group=0,
-                                stdin=desk.slave, stdout=desk.slave, stderr=desk.slave)
+            job = background_job(runtime, desk, container)
             for number in (signal.SIGCONT, signal.SIGTERM):  # one that only goes on stops again
                 _, status = os.waitpid(job.pid, os.WUNTRACED)
                 assert os.WIFSTOPPED(status)
