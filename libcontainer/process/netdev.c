@@ -120,6 +120,7 @@ int netdev_move(struct netdev_helper *helper, const struct plan *plan, int targe
 		return error_errno(err, -r, "linux.netDevices: ask tare-netdev");
 	helper->asked = true;
 	n = receive(helper, data, sizeof data, err);
+	helper->unheard = n < 0;
 	if (n < 0)
 		return error_at(err, "linux.netDevices");
 	if (netdev_read_answer(data, (size_t)n, err))
@@ -149,6 +150,16 @@ static int read_report(const char *data, size_t length, struct error *err)
 	return 0;
 }
 
+/* The helper gives the devices back at the end of its socket, which closing would not be: the init has a copy. */
+static void end_unheard(struct netdev_helper *helper)
+{
+	int status;
+
+	if (shutdown(helper->socket, SHUT_RDWR) < 0 || process_wait(helper->pidfd, &status) < 0)
+		trace_debug("tare-netdev can't be waited for");
+	cleanup_fd(&helper->pidfd);
+}
+
 void netdev_give_back(struct netdev_helper *helper)
 {
 	_cleanup_free_ char *data = NULL;
@@ -164,12 +175,17 @@ void netdev_give_back(struct netdev_helper *helper)
 		error_errno(&err, -r, "ask tare-netdev");
 	else
 		r = receive(helper, data, PACKET_MAX, &err);
+	if (r >= 0 && helper->unheard && netdev_read_answer(data, (size_t)r, &err)) {
+		error_ignore(&err, "the answer that could not be received before");
+		r = receive(helper, data, PACKET_MAX, &err);
+	}
 	if (r >= 0)
 		r = read_report(data, (size_t)r, &err);
 	if (r < 0) {
-		trace_warning("linux.netDevices: the devices could not be given back: %s",
+		trace_warning("linux.netDevices: whether the devices are back is not known: %s",
 			      err.text);
 		error_ignore(&err, "the creation's own error is the one to report");
+		end_unheard(helper);
 	}
 }
 

@@ -14,6 +14,7 @@
 struct netdev_helper {
 	int socket, pidfd;
 	bool asked; /* to move them */
+	bool unheard; /* its answer could not be received, and may come yet */
 };
 #define NETDEV_HELPER_INIT                \
 	(struct netdev_helper)            \

@@ -130,12 +130,16 @@ def test_killed(faulty, bundle, first, step):
     """tare, or its child, killed where it would have made the call. No process and no mount remain;
     `state` answers; every second time the remains are deleted, else the next create takes over."""
     f = faulty(bundle)
-    for number, case in enumerate(f.cases(f.create)[first::step]):
+    cases = f.cases(f.create)
+    commit = [case for case in cases if (case.side, case.name) == (0, "sendmsg")][-1]
+    for number, case in enumerate(cases[first::step]):
         result, _, done = f.injector.kill(case, f.create)
         if not done or result.rc == 0 or status(f) == "created":
             f.note(case, f.bundle.problems_of_container())
             f.remove() # the commit was reached: a container
             continue
+        if case == commit:
+            f.bundle.after() # the record has been published: the devices end like those of any container
         f.note(case, f.bundle.problems())
         if case.side:
             f.note(case, f.judge(case, result))
