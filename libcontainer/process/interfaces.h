@@ -15,14 +15,24 @@ struct interface_counters {
 	uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped;
 };
 
-/* Reads them from procfs, which shows each process's namespace to others: nothing has to be entered.
- * @proc: verified procfs. @ret_list: @ret_count of them in @arena, in the kernel's order.
+/* In the kernel's order; in an arena. */
+struct interface_list {
+	size_t count;
+	struct interface_counters *of;
+};
+
+/* Reads them: by rtnetlink, in the helper tare-netdev, which takes libmnl and the right to enter the namespace, else
+ * from procfs, which shows each process's namespace to others.
+ * @proc: verified procfs.
  * Errors: ESRCH when there is no such process. */
-int interfaces_read(int proc, pid_t pid, struct arena *arena,
-		    const struct interface_counters **ret_list, size_t *ret_count,
+int interfaces_read(int proc, pid_t pid, struct arena *arena, struct interface_list *ret_list,
 		    struct error *err) _must_check_;
 
-/* The same from the text of the file. Returns 0, or -ENOMEM; a line of another form is passed over. */
+/* The same from the answer of tare-netdev (process/netdev_message.h).
+ * Errors: what the answer says; EBADMSG for what is none. */
+int interfaces_read_answer(const char *data, size_t length, struct arena *arena,
+			   struct interface_list *ret_list, struct error *err) _must_check_;
+
+/* The same from the text of /proc/PID/net/dev. Returns 0, or -ENOMEM; a line of another form is passed over. */
 int interfaces_parse(const char *text, struct arena *arena,
-		     const struct interface_counters **ret_list,
-		     size_t *ret_count) _must_check_;
+		     struct interface_list *ret_list) _must_check_;

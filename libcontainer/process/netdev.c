@@ -129,6 +129,17 @@ int netdev_move(struct netdev_helper *helper, const struct plan *plan, int targe
 	return error_set(err, EBADMSG, "linux.netDevices: " MALFORMED);
 }
 
+int netdev_count(const struct netdev_helper *helper, int target, char *data, struct error *err)
+{
+	_cleanup_packet_ struct packet packet = { 0 };
+	int r;
+
+	packet_add(&packet, 0, "count");
+	r = send_request(helper->socket, &packet, target);
+	return r < 0 ? error_errno(err, -r, "ask tare-netdev")
+		     : receive(helper, data, PACKET_MAX, err);
+}
+
 void netdev_keep(const struct netdev_helper *helper)
 {
 	int r = helper->socket >= 0 ? send_word(helper->socket, "keep") : 0;

@@ -55,5 +55,11 @@ void netdev_give_back(struct netdev_helper *helper);
 /* Ends the helper; what was moved stays where it is. */
 void netdev_close(struct netdev_helper *helper);
 
+/* Asks for the counters of the interfaces in a network namespace.
+ * @target: the namespace. @data: gets the answer, for netdev_read_counters(), and has room for PACKET_MAX bytes.
+ * Returns its length. Errors: EPERM when the namespace can't be entered; ENOENT: libmnl is not there. */
+int netdev_count(const struct netdev_helper *helper, int target, char *data,
+		 struct error *err) _must_check_;
+
 /* Reads the answer to a request to move. Returns whether it is one; what it says of a failure is then in @err. */
 bool netdev_read_answer(const char *data, size_t length, struct error *err) _must_check_;

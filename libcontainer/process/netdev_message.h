@@ -9,6 +9,9 @@
  *            once; with the container's network namespace as a descriptor. The places are those in config.json, of the
  *            list and of each device, for errors; NAME the device's name, WANTED its name in the container or a
  *            template. Answered by "ok", or by "error", a positive errno in decimal, and a text.
+ *   count    with a network namespace as a descriptor: what its interfaces have carried. Answered by "counters" and nine
+ *            words for each, its name and, in decimal, bytes, packets, errors and dropped packets received, then the same
+ *            sent; or by "error", as above.
  *   keep     the devices stay where they are when the socket ends. Not answered.
  *   back     moves back what was moved, also after a move that has failed. Answered by "done" and a text for each
  *            device that could not be.

@@ -33,13 +33,13 @@ static int read_interfaces(const struct telling *telling, struct arena *arena,
 	if (pidfd < 0)
 		return 0; /* what shares its pid namespace lives on */
 	r = interfaces_read(telling->context->proc, init->pid, arena, &statistics->interfaces,
-			    &statistics->n_interfaces, err);
+			    err);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
 		error_ignore(err, "the figures of the cgroup are of use without them");
 	if (r < 0 || process_pidfd_signal(pidfd, 0) < 0)
-		statistics->n_interfaces = 0;
+		statistics->interfaces.count = 0;
 	return 0;
 }
 

@@ -331,8 +331,8 @@ static void print_interfaces(const struct statistics *statistics, struct json_wr
 
 	json_key(writer, "network_interfaces");
 	json_array_begin(writer);
-	for (i = 0; i < statistics->n_interfaces; i++) {
-		const struct interface_counters *counters = &statistics->interfaces[i];
+	for (i = 0; i < statistics->interfaces.count; i++) {
+		const struct interface_counters *counters = &statistics->interfaces.of[i];
 
 		json_object_begin(writer);
 		json_key_string(writer, "Name", counters->name);

@@ -9,8 +9,7 @@
 struct statistics {
 	struct cgroup_stats cgroup;
 	struct resctrl_stats rdt;
-	size_t n_interfaces;
-	const struct interface_counters *interfaces;
+	struct interface_list interfaces;
 };
 
 /* Writes them as one object: the member "data" of an event. Names and units are those that callers of runc's

@@ -6,7 +6,6 @@
 #include "helpers/devices.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -185,11 +184,9 @@ static int move_one(struct devices *devices, struct device *device, int target,
 				      facts.name, true, err);
 }
 
-/* Opens the other socket; the process is in the container's network namespace for a moment. */
 static int open_there(struct devices *devices, int target, struct error *err)
 {
 	struct stat ours, theirs;
-	int r;
 
 	if (fstat(devices->home, &ours) < 0 || fstat(target, &theirs) < 0)
 		return error_errno(err, errno, "open the network namespaces");
@@ -197,14 +194,7 @@ static int open_there(struct devices *devices, int target, struct error *err)
 		return error_set(err, EINVAL,
 				 "unable to move network devices: the container's network "
 				 "namespace is the runtime's own");
-	if (setns(target, CLONE_NEWNET) < 0)
-		return error_errno(err, errno,
-				   "enter the container's network namespace: setns");
-	r = rtnl_open(&devices->there, err);
-	if (setns(devices->home, CLONE_NEWNET) < 0 && r >= 0)
-		return error_errno(err, errno,
-				   "leave the container's network namespace: setns");
-	return r;
+	return rtnl_open_in(target, devices->home, &devices->there, err);
 }
 
 /* Takes the list apart: three words a device. */

@@ -1,6 +1,6 @@
 /* tare-netdev: moves network devices into a container's network namespace, a program of its own, so that nothing of
- * libmnl is in the process that makes containers. tare has it embedded, executes it from memory when config.json has
- * linux.netDevices, and speaks to it as process/netdev_message.h says. It ends with the other end of its socket, and
+ * libmnl is in the process that makes containers; and reads the counters of interfaces. tare has it embedded, executes it
+ * from memory for config.json's linux.netDevices and for `events`, and speaks to it as process/netdev_message.h says. It ends with the other end of its socket, and
  * first moves everything back unless it was told that the devices are the container's: a tare that is killed leaves
  * them neither in a namespace that vanishes with its init nor half configured. */
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "helpers/counters.h"
 #include "helpers/devices.h"
 #include "process/netdev_message.h"
 
@@ -111,21 +112,45 @@ static void give_back(struct helper *h)
 	answer(&report, instead, sizeof instead);
 }
 
+/* Answers with the counters of the interfaces in the network namespace @there. */
+static void count(struct helper *h, int there, struct error *err)
+{
+	static const char instead[] = "error\0"
+				      "7\0" /* E2BIG */
+				      "tare-netdev: there are too many interfaces";
+	_cleanup_packet_ struct packet packet = { 0 };
+	struct mnl_socket *socket;
+
+	if (there < 0) {
+		malformed(err);
+	} else if (rtnl_open_in(there, h->devices.home, &socket, err) >= 0) {
+		packet_add(&packet, 0, "counters");
+		if (counters_read(socket, &packet, err) >= 0)
+			answer(&packet, instead, sizeof instead);
+		rtnl_close(&socket);
+	}
+	if (err->code != 0)
+		answer_error(err);
+}
+
 static void serve(struct helper *h, const char *data, size_t length, int fd)
 {
 	struct error err = h->at_start;
 	struct packet_words words;
 	const char *verb = packet_open(&words, data, length) ? packet_next(&words) : "";
-	int r = -err.code;
 
 	if (strcmp(verb, "keep") == 0) {
 		h->kept = true;
 	} else if (strcmp(verb, "back") == 0) {
 		give_back(h);
+	} else if (err.code != 0) {
+		answer_error(&err);
+	} else if (strcmp(verb, "count") == 0) {
+		count(h, fd, &err);
 	} else {
-		if (r == 0)
-			r = strcmp(verb, "move") == 0 ? move(h, data, length, fd, &err)
-						      : malformed(&err);
+		int r = strcmp(verb, "move") == 0 ? move(h, data, length, fd, &err)
+						  : malformed(&err);
+
 		if (r < 0 && err.code == 0)
 			error_set(&err, -r, "an error without a text");
 		answer_error(&err);

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -66,6 +67,21 @@ int rtnl_open(struct mnl_socket **ret_socket, struct error *err)
 	}
 	*ret_socket = opened;
 	return 0;
+}
+
+int rtnl_open_in(int namespace, int home, struct mnl_socket **ret_socket, struct error *err)
+{
+	int r;
+
+	if (setns(namespace, CLONE_NEWNET) < 0)
+		return error_errno(err, errno,
+				   "enter the container's network namespace: setns");
+	r = rtnl_open(ret_socket, err);
+	if (setns(home, CLONE_NEWNET) < 0 && r >= 0) {
+		error_errno(err, errno, "leave the container's network namespace: setns");
+		rtnl_close(ret_socket);
+	}
+	return -err->code;
 }
 
 void rtnl_close(struct mnl_socket **socket)

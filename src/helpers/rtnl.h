@@ -23,6 +23,11 @@ int rtnl_load(struct error *err) _must_check_;
 int rtnl_open(struct mnl_socket **ret_socket, struct error *err) _must_check_;
 void rtnl_close(struct mnl_socket **socket);
 
+/* The same of another network namespace, which the calling process is in for a moment.
+ * @home: the namespace that it is in, to come back. EPERM: it takes CAP_SYS_ADMIN over @namespace, too. */
+int rtnl_open_in(int namespace, int home, struct mnl_socket **ret_socket,
+		 struct error *err) _must_check_;
+
 /* One request. */
 struct rtnl_request {
 	bool full; /* something did not fit: rtnl_call() says so */

@@ -34,8 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(cgroup_parse_flat(text, arena, &stats->memory.stat, &stats->memory.n_stat) ==
 		0);
 	require(cgroup_parse_io(text, arena, &stats->io.devices, &stats->io.n_devices) == 0);
-	require(interfaces_parse(text, arena, &statistics.interfaces,
-				 &statistics.n_interfaces) == 0);
+	require(interfaces_parse(text, arena, &statistics.interfaces) == 0);
 	/* the kernel writes no key twice, and only ASCII */
 	if (stats->memory.n_stat > 1)
 		stats->memory.n_stat = 1;

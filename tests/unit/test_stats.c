@@ -125,8 +125,7 @@ static void test_list(void **state)
 static void test_interfaces(void **state)
 {
 	struct arena *arena = arena_new();
-	const struct interface_counters *list;
-	size_t count;
+	struct interface_list list;
 
 	(void)state;
 	assert_int_equal(
@@ -138,19 +137,60 @@ static void test_interfaces(void **state)
 			"    lo:  1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
 			"eth0.1:100 200 300 400 5 6 7 8 900 1000 1100 1200 1 2 3 4\n"
 			"short: 1 2 3\n: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
-			arena, &list, &count),
+			arena, &list),
 		0);
-	assert_int_equal(count, 2);
-	assert_string_equal(list[0].name, "lo");
-	assert_int_equal(list[0].rx_dropped, 4);
-	assert_int_equal(list[0].tx_bytes, 9);
-	assert_string_equal(list[1].name, "eth0.1");
-	assert_int_equal(list[1].rx_bytes, 100);
-	assert_int_equal(list[1].rx_packets, 200);
-	assert_int_equal(list[1].rx_errors, 300);
-	assert_int_equal(list[1].tx_packets, 1000);
-	assert_int_equal(list[1].tx_errors, 1100);
-	assert_int_equal(list[1].tx_dropped, 1200);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.of[0].name, "lo");
+	assert_int_equal(list.of[0].rx_dropped, 4);
+	assert_int_equal(list.of[0].tx_bytes, 9);
+	assert_string_equal(list.of[1].name, "eth0.1");
+	assert_int_equal(list.of[1].rx_bytes, 100);
+	assert_int_equal(list.of[1].rx_packets, 200);
+	assert_int_equal(list.of[1].rx_errors, 300);
+	assert_int_equal(list.of[1].tx_packets, 1000);
+	assert_int_equal(list.of[1].tx_errors, 1100);
+	assert_int_equal(list.of[1].tx_dropped, 1200);
+	arena_free(arena);
+}
+
+static int read_answer(const char *data, size_t length, struct arena *arena,
+		       struct interface_list *ret_list)
+{
+	struct error err = ERROR_INIT;
+
+	return interfaces_read_answer(data, length, arena, ret_list, &err);
+}
+
+static void test_answer(void **state)
+{
+	static const char good[] = "counters\0lo\0001\0002\0003\0004\0005\0006\0007\0008\0e:\0"
+				   "18446744073709551615\0000\0000\0000\0000\0000\0000\0009";
+	static const char few[] = "counters\0lo\0001\0002\0003\0004\0005\0006\0007";
+	static const char word[] = "counters\0lo\0001\0002\0003\0004\0005\0006\0007\0x";
+	static const char large[] = "counters\0lo\0001\0002\0003\0004\0005\0006\0007\000"
+				    "18446744073709551616";
+	static const char refused[] = "error\0001\0no";
+	struct arena *arena = arena_new();
+	struct interface_list list;
+
+	(void)state;
+	assert_int_equal(read_answer(good, sizeof good, arena, &list), 0);
+	assert_int_equal(list.count, 2);
+	assert_string_equal(list.of[0].name, "lo");
+	assert_int_equal(list.of[0].rx_bytes, 1);
+	assert_int_equal(list.of[0].rx_dropped, 4);
+	assert_int_equal(list.of[0].tx_bytes, 5);
+	assert_int_equal(list.of[0].tx_dropped, 8);
+	assert_string_equal(list.of[1].name, "e:");
+	assert_true(list.of[1].rx_bytes == UINT64_MAX);
+	assert_int_equal(read_answer("counters", 9, arena, &list), 0);
+	assert_int_equal(list.count, 0);
+	assert_int_equal(read_answer(refused, sizeof refused, arena, &list), -1);
+	assert_int_equal(read_answer(few, sizeof few, arena, &list), -EBADMSG);
+	assert_int_equal(read_answer(word, sizeof word, arena, &list), -EBADMSG);
+	assert_int_equal(read_answer(large, sizeof large, arena, &list), -EBADMSG);
+	assert_int_equal(read_answer("ok", 3, arena, &list), -EBADMSG);
+	assert_int_equal(read_answer("counters", 8, arena, &list), -EBADMSG);
 	arena_free(arena);
 }
 
@@ -173,9 +213,13 @@ static void test_watch_of_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pressure),   cmocka_unit_test(test_flat),
-		cmocka_unit_test(test_io),	   cmocka_unit_test(test_list),
-		cmocka_unit_test(test_interfaces), cmocka_unit_test(test_watch_of_nothing),
+		cmocka_unit_test(test_pressure),
+		cmocka_unit_test(test_flat),
+		cmocka_unit_test(test_io),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_watch_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
