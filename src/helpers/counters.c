@@ -1,5 +1,6 @@
 /* The counters of network interfaces by rtnetlink, in the 64 bits that the kernel counts them in (struct
- * rtnl_link_stats64); RTM_GETLINK has them with each interface, so one dump is all that it takes. */
+ * rtnl_link_stats64). RTM_GETLINK has them with each interface, so one dump is all that it takes; a dump during
+ * which interfaces come or go is made again. */
 #include "helpers/counters.h"
 
 #include <errno.h>
