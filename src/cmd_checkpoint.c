@@ -16,7 +16,7 @@ int cmd_checkpoint(struct tare *tare, int argc, char **argv, struct error *err)
 		  "also files that were unlinked" },
 		{ "tcp-skip-in-flight", 0, OPTION_FLAG, &wanted.tcp_skip_in_flight, NULL,
 		  "leave out TCP connections that are being made" },
-		{ "page-server", 0, OPTION_TEXT, &wanted.page_server, "ADDRESS:PORT",
+		{ "page-server", 0, OPTION_FILLED, &wanted.page_server, "ADDRESS:PORT",
 		  "send memory there (with --lazy-pages: serve it there)" },
 	};
 	const struct usage usage = {

@@ -21,9 +21,9 @@ int cmd_restore(struct tare *tare, int argc, char **argv, struct error *err)
 		  "do not adopt the container's orphans" },
 		{ "no-pivot", 0, OPTION_FLAG, &create.no_pivot, NULL,
 		  "for compatibility; CRIU makes the root" },
-		{ "lsm-profile", 0, OPTION_TEXT, &wanted.lsm_profile, "TYPE:NAME",
+		{ "lsm-profile", 0, OPTION_FILLED, &wanted.lsm_profile, "TYPE:NAME",
 		  "label the processes so (apparmor:NAME, selinux:LABEL)" },
-		{ "lsm-mount-context", 0, OPTION_TEXT, &wanted.lsm_mount_context, "CONTEXT",
+		{ "lsm-mount-context", 0, OPTION_FILLED, &wanted.lsm_mount_context, "CONTEXT",
 		  "label mounts so" },
 	};
 	const struct usage usage = {

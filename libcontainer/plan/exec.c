@@ -145,6 +145,10 @@ static void complete(const struct spec_process *recorded, struct spec_process *p
 		process->user.umask = recorded->user.umask;
 	if (!process->exec_cpu_affinity)
 		process->exec_cpu_affinity = recorded->exec_cpu_affinity;
+	if (!process->scheduler)
+		process->scheduler = recorded->scheduler;
+	if (!process->io_priority)
+		process->io_priority = recorded->io_priority;
 }
 
 static int settle(const struct plan_exec *exec, struct spec_process *ret_process,

@@ -194,13 +194,17 @@ static int settle(struct init_context *context, struct error *err)
 
 static int explain_setns(int code, struct error *err)
 {
+	/* the text is the one that callers know (contract 7.9); an init that waits for processes of its pid
+	 * namespace which nobody reaps is there all the while */
+	if (code == ESRCH)
+		return error_errno(
+			err, code,
+			"cannot exec in a stopped container: enter its namespaces: setns");
 	error_errno(err, code, "enter the container's namespaces: setns");
 	if (code == EPERM)
 		error_hint(err,
 			   " (it takes the privileges of whoever created the container, and "
 			   "CAP_SYS_PTRACE where its first process can't be looked into)");
-	if (code == ESRCH)
-		error_hint(err, " (the container has stopped)");
 	return -err->code;
 }
 

@@ -75,6 +75,19 @@ static int check_page_server(const char *address, struct error *err)
 	return 0;
 }
 
+/* ADDRESS:PORT, checked, in its parts. CRIU takes an address of IPv6 as inet_pton(3) does, without the brackets
+ * that set it apart from the port. Returns the port. */
+static const char *split_page_server(const char *given, const char **ret_address,
+				     int *ret_length)
+{
+	const char *colon = strrchr(given, ':');
+	bool bracketed = given[0] == '[' && colon[-1] == ']';
+
+	*ret_address = given + bracketed;
+	*ret_length = (int)(colon - given) - 2 * bracketed;
+	return colon + 1;
+}
+
 static int check_status_fd(struct criu_call *call, struct error *err)
 {
 	const char *text = call->options->status_fd;
@@ -238,20 +251,21 @@ static int write_config(struct criu_call *call, const struct spec_pair *annotati
 			struct error *err)
 {
 	const struct verb_criu_options *o = call->options;
-	const char *colon = o->page_server ? strrchr(o->page_server, ':') : NULL;
+	const char *text, *address, *port;
 	_cleanup_fd_ int fd = -1;
-	const char *text;
+	int length, r;
 	char *user;
-	int r;
 
 	r = read_user_config(call, annotations, n, &user, err);
 	if (r < 0 || (!user && !o->lazy_pages))
 		return r;
 	text = o->lazy_pages ? "lazy-pages\n" : "";
 	/* for whoever fetches the pages from here; a page server that they are sent to is something else */
-	if (o->lazy_pages && colon)
+	if (o->lazy_pages && o->page_server) {
+		port = split_page_server(o->page_server, &address, &length);
 		text = arena_printf(call->context->arena, "%saddress %.*s\nport %s\n", text,
-				    (int)(colon - o->page_server), o->page_server, colon + 1);
+				    length, address, port);
+	}
 	if (text)
 		text = arena_printf(call->context->arena, "%s%s", text, user ? user : "");
 	if (!text)
@@ -313,7 +327,8 @@ int criu_begin_call(struct criu_call *call, const char *verb, const char *log,
 {
 	const struct verb_criu_options *o = call->options;
 	struct criu_request *request = &call->request;
-	int r;
+	const char *address, *port;
+	int length, r;
 
 	r = write_config(call, annotations, n, err);
 	if (r < 0)
@@ -328,8 +343,10 @@ int criu_begin_call(struct criu_call *call, const char *verb, const char *log,
 	add_numbers(call);
 	if (o->parent_path)
 		criu_add(request, "parent=%s", o->parent_path);
-	if (o->page_server && !o->lazy_pages)
-		criu_add(request, "page-server=%s", o->page_server);
+	if (o->page_server && !o->lazy_pages) {
+		port = split_page_server(o->page_server, &address, &length);
+		criu_add(request, "page-server=%.*s:%s", length, address, port);
+	}
 	if (o->lsm_profile)
 		criu_add(request, "lsm-profile=%s", o->lsm_profile);
 	if (o->lsm_mount_context)

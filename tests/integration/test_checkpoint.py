@@ -166,10 +166,31 @@ def test_options_reach_criu(runtime, fake):
     calls = fake.calls()
     for line in ("leave_running 1", "tcp_established 1", "tcp_close 1", "tcp_skip_in_flight 1", "ext_unix_sk 1",
                  "shell_job 1", "file_locks 1", "link_remap 1", "auto_dedup 1", "manage_cgroups_mode 5",
-                 f"empty_ns {0x40000000}", "network_lock 2", "page_server [::1] 1234"):
+                 f"empty_ns {0x40000000}", "network_lock 2", "page_server ::1 1234"):
         assert line in calls
     assert container.status() == "running"
     container.delete("--force")
+
+
+@promise("contract:2")
+def test_empty_values_are_as_none(runtime, fake):
+    """A script's variable that is empty, as runc takes it."""
+    container = running(runtime)
+    words = [x for name in ("work-path", "parent-path", "manage-cgroups-mode", "page-server", "network-lock")
+             for x in (f"--{name}", "")]
+    assert checkpoint(container, fake, *words) == (0, "", "")
+    calls = fake.calls()
+    assert "manage_cgroups_mode 3" in calls
+    assert not [x for x in calls if x.startswith(("page_server", "set_parent_images", "network_lock"))]
+    container.delete()
+    write_image(container)
+    fake.play("100 0")
+    words = [x for name in ("lsm-profile", "lsm-mount-context", "parent-path") for x in (f"--{name}", "")]
+    assert restore(container, fake, "--detach", "--pid-file", f"{container.bundle}/pid", *words) == (0, "", "")
+    assert not [x for x in fake.calls() if x.startswith(("lsm", "set_lsm", "set_parent_images"))]
+    pid = int(read_text(f"{container.bundle}/pid"))
+    container.delete("--force")
+    os.waitpid(pid, os.WNOHANG)
 
 
 def test_pre_dump_and_parent(runtime, fake):

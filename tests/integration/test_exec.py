@@ -163,6 +163,24 @@ def test_scheduling(runtime):
     assert here["scheduling"]["nice"] == 7, here
 
 
+@promise("contract:7.10")
+def test_scheduling_that_a_file_leaves_open(runtime):
+    """It is the container's then, as with runc: a probe is no way out of an idle class."""
+    skip_peer(runtime, "crun", "leaves it to the first process")
+    container = runtime.container()
+    container.config["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7}
+    container.config["process"]["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 6}
+    running(container)
+    path = container.process_file(["/bin/report", "scheduling"])
+    seen = json.loads(container.exec(options=("--process", path)).out)["scheduling"]
+    assert (seen["policy"], seen["nice"], seen["ioprio"]) == (os.SCHED_BATCH, 7, 2 << 13 | 6)
+    path = container.process_file(["/bin/report", "scheduling"],
+                                  scheduler={"policy": "SCHED_OTHER", "nice": 9},
+                                  ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 7})
+    seen = json.loads(container.exec(options=("--process", path)).out)["scheduling"]
+    assert (seen["policy"], seen["nice"], seen["ioprio"]) == (os.SCHED_OTHER, 9, 2 << 13 | 7)
+
+
 @promise("CVE-2022-29162")
 def test_added_capabilities(container):
     sets = report(container, "capabilities", options=("--cap", "CAP_SYS_TIME", "--cap",
@@ -333,6 +351,21 @@ def test_states(runtime):
     assert result.rc != 0
     if os.path.basename(runtime.path) != "crun":
         assert result.rc == 255 and "cannot exec in a stopped container" in result.err
+
+
+@promise("contract:7.9")
+def test_an_init_that_waits_for_its_processes(runtime):
+    """Killed, but not gone before all of its pid namespace are: an added process that nobody has reaped yet."""
+    container = running(runtime.container())
+    pid = container.exec_detached("/bin/sleep", "1000")
+    container.kill("KILL")
+    eventually(lambda: "Z" in read_text(f"/proc/{pid}/stat").rsplit(")", 1)[1])
+    result = container.exec("/bin/true")
+    assert result.rc != 0
+    if runtime.is_tare:
+        assert result.rc == 255 and "cannot exec in a stopped container" in result.err
+    os.waitpid(pid, 0)
+    container.wait()
 
 
 def test_usage(container):
