@@ -1,7 +1,9 @@
 /* The foreground of `run`: one poll loop over the init's pidfd, a signalfd and the relay of its terminal. All
- * signals are forwarded but those that concern this process: SIGCHLD, SIGPIPE, SIGURG (contract 7.6), faults of
- * its own, and SIGTTIN and SIGTTOU, by which the kernel stops whoever uses the terminal from the background.
- * SIGKILL and SIGSTOP cannot be caught, so nothing else can end this process without its last steps. */
+ * signals are forwarded but those that concern this process: SIGCHLD, SIGPIPE, SIGURG (contract 7.6), and SIGTTIN
+ * and SIGTTOU, by which the kernel stops whoever uses the terminal from the background. SIGABRT and the like are
+ * forwarded when they are sent, by systemd's watchdog for instance; a fault of this process's own ends it although
+ * they are blocked (the kernel forces it, abort(3) unblocks its own). SIGKILL and SIGSTOP cannot be caught, so
+ * nothing else can end this process without its last steps. */
 #include "process/attend.h"
 
 #include <errno.h>
@@ -22,10 +24,7 @@ static void nothing(int number)
 
 static int block_signals(struct error *err)
 {
-	static const int own[] = {
-		SIGURG,	 SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU,
-		SIGSEGV, SIGBUS,  SIGILL,  SIGFPE,  SIGABRT,
-	};
+	static const int own[] = { SIGURG, SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU };
 	sigset_t set;
 	size_t i;
 	int fd;

@@ -13,7 +13,7 @@ from tare import eventually, promise
 
 LOOP = """
 trap 'exit 3' TERM; trap 'echo HUP' HUP; trap 'echo USR1' USR1;
-trap 'echo INT' INT; trap 'echo QUIT' QUIT
+trap 'echo INT' INT; trap 'echo QUIT' QUIT; trap 'echo ABRT' ABRT
 echo up; while :; do sleep 0.02; done"""
 
 
@@ -82,7 +82,7 @@ def test_exit_status_of_the_program(runtime, script, status, options):
 def test_signals_are_handed_on(runtime):
     _, process = run(runtime, LOOP)
     assert callers.read_line(process.stdout) == b"up\n"
-    for name in ("HUP", "USR1", "INT", "QUIT"):
+    for name in ("HUP", "USR1", "INT", "QUIT", "ABRT"):
         process.send_signal(getattr(signal, f"SIG{name}"))
         assert callers.read_line(process.stdout) == f"{name}\n".encode()
     process.send_signal(signal.SIGWINCH)  # there is no terminal to resize: nothing may come of it

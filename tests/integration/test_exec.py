@@ -433,7 +433,7 @@ def alone(container):
 
 @promise("contract:7.6")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1,
-                                    signal.SIGRTMIN + 3])
+                                    signal.SIGRTMIN + 3, signal.SIGABRT, signal.SIGSEGV])
 def test_signals(container, number):
     skip_peer(container.runtime, "crun", "forwards none of them in exec")
     script = f"trap 'exit 9' {int(number)}; echo up; while :; do sleep 0.02; done"
