@@ -199,7 +199,7 @@ def test_errors_are_the_same_both_ways(runtime, name, first):
 
 NAMESPACED = """
 readlink /proc/self/ns/net; ls /sys/class/net; ls /dev/mqueue; set -- /proc/[0-9]*; echo $#; cat /proc/1/comm
-grep -qx $$ /sys/fs/cgroup/cgroup.procs && echo own cgroup; ls -ld /dev/fd /dev/stdin; stat -c '%u %g %a %t:%T' /dev/*"""
+grep -qx $$ /sys/fs/cgroup/cgroup.procs && echo own cgroup; stat -c '%N %u %g %a' /dev/fd /dev/stdin; stat -c '%u %g %a %t:%T' /dev/*"""
 
 
 def namespaced(runtime, caps, change=None):
