@@ -21,7 +21,6 @@
 #include "kernel/procfs.h"
 #include "kernel/uapi.h"
 
-#define PROC_CGROUP_INIT_INO 0xEFFFFFFBU
 #define HIERARCHY_ROOT_INO 1
 #define USUAL_PLACE "/sys/fs/cgroup"
 #define MOUNTINFO_MAX ((size_t)64 * 1024 * 1024)
@@ -129,7 +128,7 @@ static bool is_usual(int proc)
 	return is_cgroup2(USUAL_PLACE) && stat(USUAL_PLACE, &st) == 0 &&
 	       st.st_ino == HIERARCHY_ROOT_INO &&
 	       fstatat(proc, "self/ns/cgroup", &st, 0) == 0 &&
-	       st.st_ino == PROC_CGROUP_INIT_INO;
+	       st.st_ino == TARE_PROC_CGROUP_INIT_INO;
 }
 
 int cgroup_find_hierarchy(int proc, struct arena *arena, struct cgroup_hierarchy *ret_hierarchy,

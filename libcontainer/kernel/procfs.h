@@ -4,6 +4,8 @@
  * nothing mounted over a file of procfs can catch them. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 
@@ -22,3 +24,8 @@ int procfs_write(int proc, const char *path, const char *text, struct error *err
 /* Whether the caller runs in the initial user namespace: compares the namespace's inode number with
  * the kernel's constant 0xEFFFFFFD (PROC_USER_INIT_INO), since an identity map proves nothing. */
 int procfs_in_initial_userns(int proc) _must_check_;
+
+/* Whether @path, relative to @directory, is the caller's own cgroup namespace, and whether it is the initial one; false also
+ * when it can't be looked at. */
+void procfs_know_cgroup_namespace(int proc, int directory, const char *path, bool *ret_own,
+				  bool *ret_initial);

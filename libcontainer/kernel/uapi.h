@@ -112,6 +112,9 @@ struct tare_pidfd_info {
 	__s32 exit_code; /* as waitpid(2) gives it */
 };
 
+/* The inode number of the initial cgroup namespace, from linux/proc_ns.h */
+#define TARE_PROC_CGROUP_INIT_INO 0xEFFFFFFBU
+
 /* Magic numbers of file systems, from linux/magic.h */
 #define TARE_PROC_SUPER_MAGIC 0x9fa0
 #define TARE_SYSFS_MAGIC 0x62656572

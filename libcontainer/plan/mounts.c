@@ -152,15 +152,18 @@ static int plan_bind(struct plan_root_builder *root, const struct spec_mount *mo
 	return 0;
 }
 
-/* Without a cgroup namespace a cgroup2 mount would show the host's whole hierarchy, so the container gets
- * its own cgroup, which may never be writable then (CVE-2023-25809). */
+/* Without a cgroup namespace, or in the host's, a cgroup2 mount would show the host's whole hierarchy, so the container
+ * gets its own cgroup, which may never be writable then (CVE-2023-25809). Kernel fact: a mount that is made in the
+ * initial cgroup namespace also takes from the host's own what it was mounted with, such as nsdelegate
+ * (apply_cgroup_root_flags() in kernel/cgroup/cgroup.c). */
 static void plan_cgroup_mount(struct plan_root_builder *root,
 			      const struct plan_mount_options *o, struct plan_op *op)
 {
 	op->kind = PLAN_OP_CGROUP;
 	op->type = "cgroup2";
 	drop_fs_options(o, op->where);
-	if (root->b->plan->namespaces.of[SPEC_NAMESPACE_CGROUP].mode != PLAN_NS_INHERIT)
+	if (root->b->plan->namespaces.of[SPEC_NAMESPACE_CGROUP].mode != PLAN_NS_INHERIT &&
+	    !root->b->options->initial_cgroup_namespace)
 		return;
 	op->attributes.set |= TARE_MOUNT_ATTR_RDONLY;
 	op->attributes.clear &= ~(uint64_t)TARE_MOUNT_ATTR_RDONLY;

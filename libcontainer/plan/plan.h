@@ -31,6 +31,9 @@ struct plan_options {
 	bool rootless;
 	uint32_t euid; /* of the caller */
 	bool initial_userns; /* the caller is in the initial user namespace */
+	/* The cgroup namespace that config.json gives by path is the caller's own, which is as if there were no such entry;
+	 * or the initial one. */
+	bool own_cgroup_namespace, initial_cgroup_namespace;
 	bool no_pivot; /* --no-pivot */
 	bool no_new_keyring; /* --no-new-keyring */
 	bool detached; /* create, or run --detach: no one stays to serve a terminal */

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "cgroup/cgroup.h"
+#include "kernel/procfs.h"
 #include "process/mounting.h"
 #include "verbs/observe.h"
 
@@ -115,6 +116,17 @@ static int open_container(struct remounting *m, const char *id, struct error *er
 	return r;
 }
 
+/* The container's cgroup namespace may have been given by path. */
+static bool is_in_initial_cgroup_namespace(const struct remounting *m)
+{
+	bool own, initial;
+	char path[32];
+
+	snprintf(path, sizeof path, "%d/ns/cgroup", (int)m->container.record->init.pid);
+	procfs_know_cgroup_namespace(m->context->proc, m->context->proc, path, &own, &initial);
+	return initial;
+}
+
 static int probe(const struct remounting *m, struct kernel_caps *ret_caps, struct error *err)
 {
 	const char *switched = m->context->settings->kernel_caps;
@@ -147,6 +159,8 @@ int verb_mounts_add(struct verb_context *context, const char *id, const char *pa
 	request.caps = &caps;
 	request.bundle = m.container.record->bundle;
 	request.namespaces = m.mounting.namespaces;
+	if (is_in_initial_cgroup_namespace(&m))
+		request.namespaces &= ~(uint64_t)CLONE_NEWCGROUP;
 	r = plan_added_mounts(&request, context->arena, &m.mounting.plan, err);
 	if (r >= 0 && m.container.record->cgroup)
 		r = cgroup_open_below(m.container.record->cgroup, NULL, context->arena,

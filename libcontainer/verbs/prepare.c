@@ -129,6 +129,18 @@ static int count_listen_fds(unsigned *ret_count, struct error *err)
 	return 0;
 }
 
+static void know_cgroup_namespace(const struct verb_context *context, const struct spec *spec,
+				  struct plan_options *options)
+{
+	const struct spec_namespace *namespace =
+		spec_namespace_find(spec->linux_, SPEC_NAMESPACE_CGROUP);
+
+	if (namespace && namespace->path)
+		procfs_know_cgroup_namespace(context->proc, AT_FDCWD, namespace->path,
+					     &options->own_cgroup_namespace,
+					     &options->initial_cgroup_namespace);
+}
+
 static int plan(struct verb_context *context, const struct verb_create_options *options,
 		bool detached, struct prepared *prepared, struct error *err)
 {
@@ -165,6 +177,7 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.layers = options->layers,
 		.upper = options->upper,
 	};
+	know_cgroup_namespace(context, prepared->spec, &prepared->options);
 	if (options->layers || options->upper) {
 		if (!getcwd(directory, sizeof directory))
 			return error_errno(err, errno, "find the working directory");
