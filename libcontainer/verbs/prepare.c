@@ -132,8 +132,8 @@ static int count_listen_fds(unsigned *ret_count, struct error *err)
 static void know_cgroup_namespace(const struct verb_context *context, const struct spec *spec,
 				  struct plan_options *options)
 {
-	const struct spec_namespace *namespace =
-		spec_namespace_find(spec->linux_, SPEC_NAMESPACE_CGROUP);
+	const struct spec_namespace *namespace = spec_namespace_find(spec->linux_,
+								     SPEC_NAMESPACE_CGROUP);
 
 	if (namespace && namespace->path)
 		procfs_know_cgroup_namespace(context->proc, AT_FDCWD, namespace->path,
