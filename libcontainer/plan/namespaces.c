@@ -108,7 +108,8 @@ int plan_namespaces(const struct plan_builder *b, struct error *err)
 
 	for (type = 0; type < SPEC_NAMESPACE_TYPES; type++) {
 		given = spec_namespace_find(b->lin, (enum spec_namespace_type)type);
-		if (!given || (type == SPEC_NAMESPACE_CGROUP && b->options->own_cgroup_namespace))
+		if (!given ||
+		    (type == SPEC_NAMESPACE_CGROUP && b->options->own_cgroup_namespace))
 			continue;
 		ns->of[type].mode = given->path ? PLAN_NS_JOIN : PLAN_NS_NEW;
 		ns->of[type].path = given->path;
