@@ -84,15 +84,17 @@ static int load(struct verb_context *context, int bundle, const char *config,
 	_cleanup_fd_ int fd = -1;
 	char *text;
 	ssize_t n;
+	int r;
 
 	fd = open_config(bundle, prepared->bundle, config, err);
 	if (fd < 0)
 		return fd;
-	n = fd_read_all(fd, JSON_SIZE_MAX, "config.json", context->arena, &text, err);
+	n = fd_read_all(fd, JSON_SIZE_MAX, config ? config : "config.json", context->arena,
+			&text, err);
 	if (n < 0)
 		return (int)n;
-	return spec_load(text, (size_t)n, prepared->bundle, context->arena, &prepared->spec,
-			 err);
+	r = spec_load(text, (size_t)n, prepared->bundle, context->arena, &prepared->spec, err);
+	return r < 0 && config ? error_at(err, "--config %s", config) : r;
 }
 
 static unsigned probe_wishes(const struct spec *spec, bool layers)

@@ -459,6 +459,12 @@ def test_config_option(runtime):
     result = runtime.call("run", "-b", container.bundle, container.id)
     assert result.rc == 1
     assert "JSON specification file config.json not found" in result.err
+    with open(f"{container.bundle}/wrong.json", "w", encoding="ascii") as file:
+        file.write("{")
+    result = runtime.call("run", "-b", container.bundle, "-f", f"{container.bundle}/wrong.json", container.id)
+    assert result.rc == 1
+    if runtime.is_tare:
+        assert f"{container.bundle}/wrong.json" in result.err, "the file that was read"
 
 
 @promise("contract:14", "spec:42")
