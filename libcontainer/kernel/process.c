@@ -111,11 +111,35 @@ int process_cloexec_from(unsigned first)
 	return result(syscall(__NR_close_range, first, ~0U, TARE_CLOSE_RANGE_CLOEXEC));
 }
 
+static bool is_among(int fd, const int *keep, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (keep[i] == fd)
+			return true;
+	return false;
+}
+
+/* What came through execve(2) is the caller's; what is opened here is close-on-exec, all of it. */
+static void close_own_below(unsigned end, const int *keep, unsigned n)
+{
+	unsigned fd;
+	int flags;
+
+	for (fd = 3; fd < end; fd++) {
+		flags = fcntl((int)fd, F_GETFD);
+		if (flags >= 0 && flags & FD_CLOEXEC && !is_among((int)fd, keep, n))
+			close((int)fd);
+	}
+}
+
 int process_close_except(unsigned first, const int *keep, unsigned n)
 {
 	unsigned next, i;
 	int r;
 
+	close_own_below(first, keep, n);
 	for (;;) {
 		next = ~0U;
 		for (i = 0; i < n; i++)

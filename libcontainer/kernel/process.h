@@ -40,7 +40,9 @@ int process_close_from(unsigned first) _must_check_;
 /* close_range(2) with CLOSE_RANGE_CLOEXEC (Linux 5.11): they close when a program is executed. */
 int process_cloexec_from(unsigned first) _must_check_;
 
-/* Closes every descriptor from @first on but @keep (@n of them, none below @first, in any order; n <= 8). */
+/* Closes every descriptor from @first on, and of those from 3 to it the ones that are closed on execve(2): a number
+ * that the caller has promised and not opened is one that this program's own descriptors got. But @keep stays (@n
+ * of them, in any order; n <= 8). */
 int process_close_except(unsigned first, const int *keep, unsigned n) _must_check_;
 
 /* Lets the calling process run on every processor that its cgroup allows, whatever its caller was bound to

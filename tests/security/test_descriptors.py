@@ -3,6 +3,7 @@ directory, no program, is reached through /proc/self/fd."""
 import json
 import os
 import re
+import stat
 import subprocess
 
 import pytest
@@ -168,3 +169,16 @@ def test_preserved_descriptors_are_the_asked_ones(runtime):
     assert result.rc == 0, result
     seen = json.loads(result.out)["fds"]
     assert sorted(seen) == ["0", "1", "2", "3"]
+
+
+@promise("R-CLOEXEC", "CVE-2024-21626")
+def test_preserved_descriptors_that_are_not_there(runtime):
+    """Numbers that the caller has promised and not opened are those of tare's own: the waiting init has none."""
+    container = runtime.container(["/bin/sleep", "1000"])
+    container.create("--preserve-fds", "30")
+    for number in os.listdir(f"/proc/{container.pid}/fd"):
+        kind = os.stat(f"/proc/{container.pid}/fd/{number}").st_mode
+        # of tare's own it has sockets alone, by which it waits for start
+        assert int(number) < 3 or stat.S_ISSOCK(kind), os.readlink(f"/proc/{container.pid}/fd/{number}")
+    container.start()
+    assert sorted(os.listdir(f"/proc/{container.pid}/fd")) == ["0", "1", "2"]
