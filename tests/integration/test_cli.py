@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from callers import TIME, bare, log_text
+from callers import TIME, bare, log_text, skip_peer
 from tare import eventually, promise
 
 VERBS = ["create", "delete", "events", "features", "kill", "list", "mounts", "pause", "plan", "ps", "resume", "run", "spec",
@@ -360,6 +360,14 @@ def test_kill_default_and_stopped(sleeper):
         assert (result.rc, log_text(result)) == (1, "container not running")
     assert runtime.call("kill", "--all", sleeper.id, "9") == (0, "", "")
     assert runtime.call("kill", "-a", sleeper.id, "KILL") == (0, "", "")
+
+
+@promise("contract:2")
+def test_kill_with_an_empty_signal(sleeper):
+    """A script's variable that is empty: `kill $id "$signal"`."""
+    skip_peer(sleeper.runtime, "crun", "knows no signal of that name")
+    assert sleeper.runtime.call("kill", sleeper.id, "") == (0, "", "")
+    assert sleeper.wait() == 3
 
 
 @promise("contract:1")
