@@ -47,7 +47,8 @@ int cmd_kill(struct tare *tare, int argc, char **argv, struct error *err)
 	r = command_parse(&usage, argc, argv, &operands, err);
 	if (r <= 0)
 		return r;
-	if (operands.count > 1 && *operands.values[1]) { /* an empty one is as none, as with runc */
+	/* an empty one is as none, as with runc */
+	if (operands.count > 1 && *operands.values[1]) {
 		killing.signal = signal_parse(operands.values[1], err);
 		if (killing.signal < 0)
 			return killing.signal;
