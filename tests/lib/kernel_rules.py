@@ -159,6 +159,7 @@ TABLE = [
     ("integration/test_ways_of_the_root.py::*", "mount"),
 
     ("security/test_concurrency.py::test_signals_reach_no_other_process", "next pid"),
+    ("security/test_descriptors.py::test_preserved_descriptors_that_are_not_there", "trace"),
     ("security/test_descriptors.py::test_the_waiting_init_holds_nothing_of_the_host", "trace"),
     ("security/test_dev.py::test_masks_where_null_is_replaced", "device"),
     ("security/test_dev.py::test_masks_where_the_image_has_a_null[zero]", "device"),
