@@ -3,7 +3,9 @@ test that nothing is left behind, and the promises that tests name.
 
 Environment: TARE_RUNTIME (the program under test, default src/tare of TARE_BUILD), TARE_BUILD (the
 build directory, default build/), TARE_KERNEL_CAPS (none, 5.14, each, or a list of switches), TARE_SCALE (of
-what is repeated often one in so many is done, default 1), TARE_PATIENCE (a factor of all time limits, default 1),
+what is repeated often one in so many is done, default 1), TARE_PATIENCE (a factor of all time limits, default 1), TARE_FROM_MEMORY (set:
+tare is executed from a sealed file in memory, but by the security suite, so that it is spared the copy of itself: an
+emulator translates each copy anew),
 TARE_UNPRIVILEGED (set when a user runs the tests; "part": those alone that are made
 for users; "plain" and "namespaces": the two runs of tests/run --user).
 """
@@ -201,8 +203,14 @@ def default_view(host, path):
     return host.views.get(name, host.views["host"])
 
 
+@pytest.fixture(scope="session")
+def sealed_runtime(runtime_path):
+    """With TARE_FROM_MEMORY, tare as tare.sealed_copy() has it."""
+    return tare.sealed_copy(runtime_path) if os.environ.get("TARE_FROM_MEMORY") else None
+
+
 @pytest.fixture
-def make_runtime(host, runtime_path, rootfs_template, kernel_caps, nothing_left):
+def make_runtime(request, host, runtime_path, sealed_runtime, rootfs_template, kernel_caps, nothing_left):
     """A function that makes runtimes, each with a state directory of its own: make_runtime(view)."""
     made = []
     base = f"{host.directory}/{len(os.listdir(host.directory))}"
@@ -213,6 +221,8 @@ def make_runtime(host, runtime_path, rootfs_template, kernel_caps, nothing_left)
         runtime = tare.Runtime(host, runtime_path, view or default_view(host, runtime_path),
                                directory, rootfs_template)
         runtime.kernel_caps = kernel_caps
+        if runtime.is_tare and "/tests/security/" not in str(request.node.path):
+            runtime.sealed = sealed_runtime
         if user is not None:
             runtime.user = user
             runtime.env["XDG_RUNTIME_DIR"] = f"{directory}/run"
