@@ -176,7 +176,10 @@ static int open_cgroup(struct executing *e, struct error *err)
 	}
 	r = cgroup_open_below(path, below ? below : e->recorded.delegate_to, e->context->arena,
 			      &e->cgroup, err);
-	if (r != -ENOENT || below || !e->recorded.delegate_to)
+	/* callers know these words of runc; the process is not born yet, so it is this one's number */
+	if (r == -ENOENT && below)
+		return error_at(err, "adding pid %d to cgroups", (int)getpid());
+	if (r != -ENOENT || !e->recorded.delegate_to)
 		return r;
 	error_ignore(err, "the container, whose it is, has removed it: the init is elsewhere");
 	return cgroup_open_of_process(e->context->proc, e->record->init.pid, e->context->arena,
