@@ -329,8 +329,12 @@ def test_killed_create(container):
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        container.runtime.call("delete", "--force", container.id)
-        eventually(lambda: no_unit(container))
+        deleted = container.runtime.call("delete", "--force", container.id)
+        try:
+            eventually(lambda: no_unit(container))
+        except AssertionError as error:
+            left = systemctl(container, "show", "--all", unit(container))
+            raise AssertionError(f"killed after {moment} s, then {deleted}:\n{left}") from error
 
 
 def test_dead_bus(container):
