@@ -313,13 +313,14 @@ int unit_move(void *data, pid_t pid, struct error *err)
 		     : 0;
 }
 
-static int stop(const char *name, bool user, struct error *err)
+/* @verb: "stop" or "stop-deserted" */
+static int stop(const char *verb, const char *name, bool user, struct error *err)
 {
 	_cleanup_unit_session_ struct unit_session session = UNIT_SESSION_INIT;
 	_cleanup_packet_ struct packet message = { 0 };
 	int r;
 
-	packet_add(&message, 0, "stop");
+	packet_add(&message, 0, verb);
 	packet_add(&message, 0, name);
 	r = unit_open(user, &session, err);
 	if (r >= 0)
@@ -360,17 +361,20 @@ int unit_remove(const char *name, bool user, const char *path, bool ask_in_any_c
 	bool gone;
 	int r;
 
-	/* With the placeholder alone in it, which died with its tare, the scope has ended by itself: one of that name
-	 * is another container's. */
-	if (!path)
+	/* With the placeholder alone in it, which died with its tare, the scope has ended by itself, unless systemd has
+	 * missed the end: one of that name with a process in it is another container's. */
+	if (!path) {
+		if (stop("stop-deserted", name, user, err) < 0)
+			error_ignore(err, "the next one that is to have the name tries again");
 		return 0;
+	}
 	r = cgroup_kill_all(path, err);
 	if (r < 0)
 		return r;
 	gone = vanishes(path);
 	if (gone && !ask_in_any_case)
 		return 0;
-	r = stop(name, user, err);
+	r = stop("stop", name, user, err);
 	if (r < 0 && gone) {
 		/* without its processes it cannot be anything but a failed one, if at all */
 		trace_warning("%s", err->text);

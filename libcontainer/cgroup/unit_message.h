@@ -10,6 +10,7 @@
  *   set UNIT PROPERTY...     SetUnitProperties, for the unit's life; answered when the cgroup has them
  *   move UNIT BELOW PID      AttachProcessesToUnit, into the cgroup BELOW ("/a", or nothing) the unit's own
  *   stop UNIT                StopUnit and the end of its job, ResetFailedUnit; fine if there is no such unit
+ *   stop-deserted UNIT       the same, if the unit is active and no process is in it
  *
  *   PROPERTY: "+NAME" or, if an older systemd may not know it, "?NAME"; the signature; the words of the value
  *   (struct gvariant); an empty word.

@@ -7,20 +7,21 @@
 
 #include "base/error.h"
 
-#define BUS_FUNCTIONS(each)                                                                    \
-	each(sd_bus_new) each(sd_bus_set_address) each(sd_bus_start) each(sd_bus_open_system)  \
-		each(sd_bus_open_user) each(sd_bus_flush_close_unref) each(sd_bus_unref) each( \
-			sd_bus_get_fd) each(sd_bus_get_events) each(sd_bus_process)            \
-			each(sd_bus_call) each(sd_bus_send) each(sd_bus_match_signal) each(    \
-				sd_bus_message_new_method_call)                                \
-				each(sd_bus_message_set_expect_reply) each(                    \
-					sd_bus_message_append_basic)                           \
-					each(sd_bus_message_open_container) each(              \
-						sd_bus_message_close_container)                \
-						each(sd_bus_message_read_basic) each(          \
-							sd_bus_message_unref)                  \
-							each(sd_bus_error_free) each(          \
-								sd_bus_error_has_name)         \
+#define BUS_FUNCTIONS(each)                                                                  \
+	each(sd_bus_new) each(sd_bus_set_address) each(sd_bus_start) each(                   \
+		sd_bus_open_system) each(sd_bus_open_user) each(sd_bus_flush_close_unref)    \
+		each(sd_bus_unref) each(sd_bus_get_fd) each(sd_bus_get_events) each(         \
+			sd_bus_process) each(sd_bus_call) each(sd_bus_send)                  \
+			each(sd_bus_match_signal) each(sd_bus_message_new_method_call) each( \
+				sd_bus_message_set_expect_reply)                             \
+				each(sd_bus_message_append_basic) each(                      \
+					sd_bus_message_open_container)                       \
+					each(sd_bus_message_close_container) each(           \
+						sd_bus_message_enter_container)              \
+						each(sd_bus_message_read_basic) each(        \
+							sd_bus_message_unref)                \
+							each(sd_bus_error_free) each(        \
+								sd_bus_error_has_name)       \
 								each(sd_bus_error_get_errno)
 
 #define BUS_MEMBER(name) __typeof__(&name) name;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,4 +207,70 @@ int manager_call_strings(const struct helper *h, const struct manager_call *call
 			  error->message ? error->message : error_errno_text(-r));
 	h->f.sd_bus_message_unref(m);
 	return r < 0 ? r : 0;
+}
+
+/* The state of the unit, "active", into @state; empty when there is none. */
+static int read_state(const struct helper *h, const char *unit, char *state, size_t size,
+		      struct error *err)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *m = NULL, *reply = NULL;
+	const char *word = "";
+	int i, r = manager_new_call(h, "ListUnitsByNames", &m, err);
+
+	if (r < 0)
+		return r;
+	r = h->f.sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "s");
+	if (r >= 0)
+		r = h->f.sd_bus_message_append_basic(m, 's', unit);
+	if (r >= 0)
+		r = h->f.sd_bus_message_close_container(m);
+	if (r >= 0)
+		r = h->f.sd_bus_call(h->bus, m, (uint64_t)PATIENCE_MS * 1000, &error, &reply);
+	if (r >= 0)
+		r = h->f.sd_bus_message_enter_container(reply, SD_BUS_TYPE_ARRAY,
+							"(ssssssouso)");
+	if (r >= 0)
+		r = h->f.sd_bus_message_enter_container(reply, SD_BUS_TYPE_STRUCT,
+							"ssssssouso");
+	/* name, description, load state, active state */
+	for (i = 0; i < 4 && r > 0; i++)
+		r = h->f.sd_bus_message_read_basic(reply, 's', &word);
+	snprintf(state, size, "%s", r > 0 ? word : "");
+	if (r < 0)
+		error_set(err, -r, "ListUnitsByNames: %s",
+			  error.message ? error.message : error_errno_text(-r));
+	h->f.sd_bus_error_free(&error);
+	h->f.sd_bus_message_unref(reply);
+	h->f.sd_bus_message_unref(m);
+	return r < 0 ? r : 0;
+}
+
+bool manager_has_deserted(const struct helper *h, const char *unit)
+{
+	const struct manager_call call = { "GetUnitProcesses", { unit } };
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	struct error err = ERROR_INIT;
+	sd_bus_message *reply = NULL;
+	bool deserted = false;
+	char state[32];
+	int r;
+
+	/* the state first: what is active by then has got the processes that it was started with */
+	r = read_state(h, unit, state, sizeof state, &err);
+	if (r >= 0 && strcmp(state, "active") == 0) {
+		r = manager_call_strings(h, &call, &error, &reply, &err);
+		if (r >= 0)
+			r = h->f.sd_bus_message_enter_container(reply, SD_BUS_TYPE_ARRAY,
+								"(sus)");
+		if (r >= 0)
+			r = h->f.sd_bus_message_enter_container(reply, SD_BUS_TYPE_STRUCT,
+								"sus");
+		deserted = r == 0;
+	}
+	if (err.code != 0)
+		error_ignore(&err, "the unit is left alone");
+	h->f.sd_bus_error_free(&error);
+	h->f.sd_bus_message_unref(reply);
+	return deserted;
 }

@@ -45,6 +45,12 @@ int manager_call_strings(const struct helper *h, const struct manager_call *call
 			 sd_bus_error *error, sd_bus_message **ret_reply,
 			 struct error *err) _must_check_;
 
+/* Whether systemd takes the unit for active although no process is in it. So it stays when its only process was dead, but
+ * not yet reaped, when systemd put it there: the kernel leaves a dying process where it is without a word
+ * (cgroup_migrate_add_task() in kernel/cgroup/cgroup.c), and a cgroup that never had one never becomes empty.
+ * False also when systemd does not say. */
+bool manager_has_deserted(const struct helper *h, const char *unit);
+
 /* Appends the request's properties, without the optional ones where it says so. */
 int manager_append_properties(const struct helper *h, sd_bus_message *m,
 			      struct request *request, struct error *err) _must_check_;

@@ -195,6 +195,12 @@ static int await_start(struct helper *h, const struct request *request, struct e
 	return r;
 }
 
+/* What a tare that was killed may have left behind. */
+static int remove_deserted(struct helper *h, const char *unit, struct error *err)
+{
+	return manager_has_deserted(h, unit) ? stop(h, unit, err) : 0;
+}
+
 static int start(struct helper *h, struct request *request, struct error *err)
 {
 	bool reset = false;
@@ -214,8 +220,11 @@ static int start(struct helper *h, struct request *request, struct error *err)
 		if (r >= 0)
 			return await_start(h, request, err);
 		if (exists && !reset) {
-			error_ignore(err, "it may be one that has failed");
+			error_ignore(err, "it may be one that has failed, or that nobody is in");
 			reset = true;
+			r = remove_deserted(h, request->unit, err);
+			if (r < 0)
+				return r;
 			reset_failed(h, request->unit);
 		} else if (unknown && request->has_optional && !request->without_optional) {
 			error_ignore(err, "an older systemd; what it lacks it can do without");
@@ -368,6 +377,8 @@ static int serve(struct helper *h, const char *data, size_t length, struct error
 		return move(h, request.unit, &request.properties, err);
 	if (strcmp(verb, "stop") == 0 && !packet_next(&words))
 		return stop(h, request.unit, err);
+	if (strcmp(verb, "stop-deserted") == 0 && !packet_next(&words))
+		return remove_deserted(h, request.unit, err);
 	return manager_malformed(err);
 }
 

@@ -9,6 +9,7 @@ from tare import TOP, eventually, promise, read_text
 
 DRIVER = ["--systemd-cgroup"]
 SLEEP = ["/bin/sleep", "1000"]
+LOOK = ["ListUnitsByNames", "GetUnitProcesses"]  # whether nobody is in a scope
 
 
 class Manager:
@@ -120,7 +121,7 @@ def test_a_unit_that_is_anothers_by_now(runtime, manager):
     second.create(globals_=DRIVER).start()
     first.delete()
     assert second.status() == "running"
-    assert manager.calls(first) == ["StartTransientUnit", "StartTransientUnit"]
+    assert manager.calls(first) == ["StartTransientUnit", "StartTransientUnit", *LOOK]
     second.delete("--force")
     assert not os.path.exists(manager.scope(first))
 
@@ -137,3 +138,64 @@ def test_a_scope_that_goes_late(runtime, manager):
     eventually(lambda: os.path.exists(manager.scope(container)))
     assert manager.calls(container) == ["StartTransientUnit"]
     os.rmdir(manager.scope(container))
+
+
+def deserted(manager, container):
+    """From now on there is a scope of that name that stays until it is stopped."""
+    with open(f"{manager.directory}/script", "w", encoding="ascii") as file:
+        file.write("deserted")
+    os.mkdir(manager.scope(container))
+
+
+@promise("contract:7.14")
+def test_a_scope_that_nobody_is_in(runtime, manager):
+    """systemd takes it for active, because it has not seen its only process die. The name is free all the same."""
+    container = container_of(runtime)
+    deserted(manager, container)
+    container.create(globals_=DRIVER)
+    assert manager.calls(container) == ["StartTransientUnit", *LOOK, "StopUnit", "ResetFailedUnit",
+                                        "ResetFailedUnit", "StartTransientUnit"]
+    container.delete("--force")
+
+
+@promise("contract:7.14")
+def test_a_scope_that_somebody_is_in(runtime, manager):
+    container = container_of(runtime)
+    deserted(manager, container)
+    with subprocess.Popen(SLEEP) as process:
+        with open(f"{manager.scope(container)}/cgroup.procs", "w", encoding="ascii") as file:
+            file.write(str(process.pid))
+        result = container.try_create(globals_=DRIVER)
+        assert result.rc == 1 and "there is a unit of that name already" in result.err
+        assert "StopUnit" not in manager.calls(container)
+        process.kill()
+    os.rmdir(manager.scope(container))
+
+
+@promise("contract:7.14")
+def test_what_a_killed_create_leaves_of_its_scope(runtime, manager):
+    """Also before tare was told where the scope is: what is empty goes with the name, what has processes stays."""
+    container = container_of(runtime)
+    for somebody in (False, True):
+        with open(f"{manager.directory}/script", "w", encoding="ascii") as file:
+            file.write("hang")
+        container.write()
+        with runtime.popen("create", "--bundle", container.bundle, container.id, globals_=DRIVER,
+                           stdin=subprocess.DEVNULL) as create:
+            eventually(lambda: os.path.exists(f"{manager.directory}/calls") and
+                       "StartTransientUnit" in manager.calls(container))
+            create.kill()
+        eventually(lambda: not os.path.exists(manager.scope(container)))
+        deserted(manager, container)
+        with subprocess.Popen(SLEEP) as process:
+            if somebody:
+                with open(f"{manager.scope(container)}/cgroup.procs", "w", encoding="ascii") as file:
+                    file.write(str(process.pid))
+            runtime.ok("delete", "--force", container.id)
+            assert os.path.exists(manager.scope(container)) is somebody
+            assert ("StopUnit" in manager.calls(container)) is not somebody
+            process.kill()
+        if somebody:
+            os.rmdir(manager.scope(container))
+        os.unlink(f"{manager.directory}/calls")
+    assert runtime.ids() == []

@@ -6,9 +6,10 @@
  * fakemanager DIRECTORY: listens on DIRECTORY/systemd/private, and writes a line a call to DIRECTORY/calls. The file
  * DIRECTORY/cgroup has the cgroup that scopes are made in, and DIRECTORY/script how it goes: "hang" (the job of a
  * start does not end), "late" (an empty scope goes after a second, and after three more there is one of that name again),
- * or nothing. */
+ * "deserted" (a scope that is there already, with or without processes, stays until it is stopped), or nothing. */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,14 @@ static void reply_job(sd_bus_message *m, unsigned id)
 	check(sd_bus_reply_method_return(m, "o", job), "reply");
 }
 
+static void path_of(const char *unit, char *path, int size)
+{
+	char above[2048];
+
+	line_of("cgroup", above, sizeof above);
+	snprintf(path, size, "%s/%s", above, unit);
+}
+
 /* As systemd does: a scope without processes is gone. */
 static void remove_when_empty(const char *path)
 {
@@ -111,11 +120,10 @@ static void remove_when_empty(const char *path)
 /* Makes the cgroup if it is not there, and moves a process into it. */
 static void seat(const char *unit, unsigned pid)
 {
-	char above[2048], path[4096], procs[8192];
+	char path[4096], procs[8192];
 	FILE *out;
 
-	line_of("cgroup", above, sizeof above);
-	snprintf(path, sizeof path, "%s/%s", above, unit);
+	path_of(unit, path, sizeof path);
 	mkdir(path, 0755);
 	snprintf(procs, sizeof procs, "%s/cgroup.procs", path);
 	out = fopen(procs, "w");
@@ -124,14 +132,71 @@ static void seat(const char *unit, unsigned pid)
 	remove_when_empty(path);
 }
 
+static bool is_deserted(void)
+{
+	char how[64];
+
+	line_of("script", how, sizeof how);
+	return strcmp(how, "deserted") == 0;
+}
+
+/* The state of one unit. */
+static void list(sd_bus_message *m)
+{
+	sd_bus_message *reply = NULL;
+	char path[4096];
+	const char *unit;
+
+	check(sd_bus_message_enter_container(m, 'a', "s"), "read names");
+	check(sd_bus_message_read(m, "s", &unit), "read names");
+	note("ListUnitsByNames", unit);
+	path_of(unit, path, sizeof path);
+	check(sd_bus_message_new_method_return(m, &reply), "reply");
+	check(sd_bus_message_append(reply, "a(ssssssouso)", 1, unit, "", "loaded",
+				    access(path, F_OK) == 0 ? "active" : "inactive", "", "", "/", 0,
+				    "", "/"), "reply");
+	check(sd_bus_send(NULL, reply, NULL), "reply");
+	sd_bus_message_unref(reply);
+}
+
+static void list_processes(sd_bus_message *m)
+{
+	sd_bus_message *reply = NULL;
+	char path[4096], procs[8192];
+	const char *unit;
+	unsigned pid;
+	FILE *in;
+
+	check(sd_bus_message_read(m, "s", &unit), "read a name");
+	note("GetUnitProcesses", unit);
+	path_of(unit, path, sizeof path);
+	snprintf(procs, sizeof procs, "%s/cgroup.procs", path);
+	check(sd_bus_message_new_method_return(m, &reply), "reply");
+	check(sd_bus_message_open_container(reply, 'a', "(sus)"), "reply");
+	in = fopen(procs, "r");
+	while (in && fscanf(in, "%u", &pid) == 1)
+		check(sd_bus_message_append(reply, "(sus)", path, pid, ""), "reply");
+	if (in)
+		fclose(in);
+	check(sd_bus_message_close_container(reply), "reply");
+	check(sd_bus_send(NULL, reply, NULL), "reply");
+	sd_bus_message_unref(reply);
+}
+
 static void start(sd_bus_message *m, unsigned id)
 {
+	char path[4096];
 	const char *unit, *mode, *property;
 	char how[64];
 	unsigned pid;
 
 	check(sd_bus_message_read(m, "ss", &unit, &mode), "read a start");
 	note("StartTransientUnit", unit);
+	path_of(unit, path, sizeof path);
+	if (is_deserted() && access(path, F_OK) == 0) {
+		check(sd_bus_reply_method_errorf(m, NAME ".UnitExists", "it is loaded"), "reply");
+		return;
+	}
 	check(sd_bus_message_enter_container(m, 'a', "(sv)"), "read a start");
 	while (sd_bus_message_enter_container(m, 'r', "sv") > 0) {
 		check(sd_bus_message_read(m, "s", &property), "read a property");
@@ -153,6 +218,7 @@ static int take(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	static unsigned id;
 	const char *member = sd_bus_message_get_member(m), *unit = "";
+	char path[4096];
 	uint8_t type;
 
 	(void)data;
@@ -163,9 +229,16 @@ static int take(sd_bus_message *m, void *data, sd_bus_error *error)
 		check(sd_bus_reply_method_return(m, "s", ":1.1"), "reply");
 	} else if (strcmp(member, "StartTransientUnit") == 0) {
 		start(m, ++id);
+	} else if (strcmp(member, "ListUnitsByNames") == 0) {
+		list(m);
+	} else if (strcmp(member, "GetUnitProcesses") == 0) {
+		list_processes(m);
 	} else if (strcmp(member, "StopUnit") == 0) {
 		check(sd_bus_message_read(m, "s", &unit), "read a stop");
 		note(member, unit);
+		path_of(unit, path, sizeof path);
+		if (is_deserted())
+			rmdir(path);
 		reply_job(m, ++id);
 		end_job(sd_bus_message_get_bus(m), id, unit);
 	} else {
