@@ -233,7 +233,8 @@ int external_make_points(const struct plan_rootfs *plan, struct error *err)
 }
 
 /* In a process of its own, inside the container's mount namespace, where nothing of the container runs yet. */
-static int set_attributes(const struct external_mounts *mounts, struct error *err)
+static int set_attributes(const struct external_mounts *mounts, bool read_only_root,
+			  struct error *err)
 {
 	const uint64_t flags = TARE_MOUNT_ATTR_RDONLY | TARE_MOUNT_ATTR_NOSUID |
 			       TARE_MOUNT_ATTR_NODEV | TARE_MOUNT_ATTR_NOEXEC |
@@ -253,11 +254,14 @@ static int set_attributes(const struct external_mounts *mounts, struct error *er
 		if (r < 0)
 			return error_errno(err, -r, "set the mount flags of %s", mount->point);
 	}
-	return 0;
+	if (!read_only_root)
+		return 0;
+	r = mountfd_setattr_path("/", 0, TARE_MOUNT_ATTR_RDONLY, 0, 0);
+	return r < 0 ? error_errno(err, -r, "make the root read-only") : 0;
 }
 
 static _Noreturn void settle_inside(int namespace, const struct external_mounts *mounts,
-				    int answer)
+				    bool read_only_root, int answer)
 {
 	struct error err = ERROR_INIT;
 	int r = process_setns(namespace, CLONE_NEWNS);
@@ -265,26 +269,32 @@ static _Noreturn void settle_inside(int namespace, const struct external_mounts 
 	if (r < 0)
 		error_errno(&err, -r, "enter the container's mount namespace");
 	else
-		r = set_attributes(mounts, &err);
+		r = set_attributes(mounts, read_only_root, &err);
 	if (r < 0 && write(answer, &err, sizeof err) < 0)
 		_exit(2);
 	_exit(r < 0);
 }
 
 int external_settle(int proc, pid_t pid, const struct external_mounts *mounts,
-		    struct error *err)
+		    bool read_only_root, struct error *err)
 {
 	_cleanup_fd_ int namespace = -1, reading = -1, writing = -1, child = -1;
 	int ends[2], status = 0;
+	struct stat ours, theirs;
 	char file[32];
 	pid_t helper;
 
-	if (mounts->n == 0)
+	if (mounts->n == 0 && !read_only_root)
 		return 0;
 	snprintf(file, sizeof file, "%d/ns/mnt", (int)pid);
 	namespace = openat(proc, file, O_RDONLY | O_CLOEXEC);
 	if (namespace < 0)
 		return error_errno(err, errno, "open /proc/%s", file);
+	if (fstat(namespace, &theirs) < 0 || fstatat(proc, "self/ns/mnt", &ours, 0) < 0)
+		return error_errno(err, errno, "examine the mount namespaces");
+	if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
+		return error_set(err, ESTALE,
+				 "CRIU has left the init in the runtime's mount namespace");
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(err, errno, "pipe2");
 	reading = ends[0];
@@ -293,7 +303,7 @@ int external_settle(int proc, pid_t pid, const struct external_mounts *mounts,
 	if (helper < 0)
 		return error_errno(err, -helper, "clone3");
 	if (helper == 0)
-		settle_inside(namespace, mounts, writing);
+		settle_inside(namespace, mounts, read_only_root, writing);
 	cleanup_fd(&writing);
 	if (read(reading, err, sizeof *err) == sizeof *err && err->code != 0) {
 		if (process_wait(child, &status) < 0)

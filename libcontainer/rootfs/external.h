@@ -39,6 +39,6 @@ int external_source(const struct plan_rootfs *plan, const char *point, const cha
 int external_make_points(const struct plan_rootfs *plan, struct error *err) _must_check_;
 
 /* Gives the mounts the attributes that they had: CRIU mounts them with those of their sources.
- * @pid: the container's init, which does not run yet. */
+ * @pid: the container's init, which does not run yet. @read_only_root: so does CRIU 4.1 the root. */
 int external_settle(int proc, pid_t pid, const struct external_mounts *mounts,
-		    struct error *err) _must_check_;
+		    bool read_only_root, struct error *err) _must_check_;

@@ -266,7 +266,10 @@ static int processes_stand(struct restoring *r, pid_t pid, struct error *err)
 	unit_release(&c->unit, c->prepared.plan->cgroup.unit);
 	k = cgroup_filter_devices(&c->prepared.plan->cgroup, &c->cgroup, err);
 	if (k >= 0)
-		k = external_settle(c->context->proc, pid, &r->image.mounts, err);
+		k = external_settle(c->context->proc, pid, &r->image.mounts,
+				    c->prepared.spec->root->readonly &&
+					    !c->prepared.plan->rootfs.no_pivot,
+				    err);
 	if (k >= 0)
 		k = create_record_for_exec(c, err);
 	return k < 0 ? k : create_settle(c, err);

@@ -7,7 +7,7 @@ import pytest
 
 import resctrlfs
 from criu import LOOP, Fake, checkpoint, joining, restore, running, write_image
-from tare import eventually, read_text
+from tare import eventually, parse_mountinfo, read_text
 
 
 @pytest.fixture
@@ -25,15 +25,19 @@ def test_restore_attached(runtime, fake):
     assert runtime.ids() == []
 
 
-def test_restore_detached(runtime, fake):
-    """It is a container as any other."""
+@pytest.mark.parametrize("readonly", [True, False])
+def test_restore_detached(runtime, fake, readonly):
+    """It is a container as any other, its root read-only where config.json says so, of which CRIU 4.1 knows nothing."""
     container = runtime.container(LOOP)
+    container.config["root"]["readonly"] = readonly
     write_image(container)
     fake.play("100 0")
     assert restore(container, fake, "--detach", "--pid-file", f"{container.bundle}/pid") == (0, "", "")
     pid = int(read_text(f"{container.bundle}/pid"))
     state = container.state()
     assert (state["status"], state["pid"]) == ("running", pid)
+    root = parse_mountinfo(read_text(f"/proc/{pid}/mountinfo"))["/"]
+    assert ("ro" in root["options"]) is readonly and "rw" in parse_mountinfo(runtime.view.mountinfo())["/"]["options"]
     container.kill("KILL")
     eventually(lambda: container.status() == "stopped")
     container.delete()
@@ -104,6 +108,7 @@ def test_namespaces_of_another_kind(runtime, fake, kind, flag):
 def test_orphans_of_a_restored_container(runtime, fake):
     """They do not come to tare, no more than with run."""
     container = runtime.container(LOOP)
+    container.config["root"]["readonly"] = False  # which is the tests' own here
     write_image(container)
     fake.play("2 5 orphan")
     process = runtime.popen("restore", "--image-path", f"{container.bundle}/images", "--bundle", container.bundle,
