@@ -220,7 +220,8 @@ static int start(struct helper *h, struct request *request, struct error *err)
 		if (r >= 0)
 			return await_start(h, request, err);
 		if (exists && !reset) {
-			error_ignore(err, "it may be one that has failed, or that nobody is in");
+			error_ignore(err,
+				     "it may be one that has failed, or that nobody is in");
 			reset = true;
 			r = remove_deserted(h, request->unit, err);
 			if (r < 0)
