@@ -66,17 +66,23 @@ int procfs_in_initial_userns(int proc)
 	return st.st_ino == PROC_USER_INIT_INO;
 }
 
-void procfs_know_cgroup_namespace(int proc, int directory, const char *path, bool *ret_own,
-				  bool *ret_initial)
+int procfs_know_cgroup_namespace(int proc, int directory, const char *path, bool *ret_own,
+				 bool *ret_initial)
 {
 	struct stat st, own;
 	struct statfs fs;
 	_cleanup_fd_ int fd = openat(directory, path, O_PATH | O_CLOEXEC);
 
 	*ret_own = *ret_initial = false;
-	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != TARE_NSFS_MAGIC ||
-	    fstat(fd, &st) < 0)
-		return;
+	if (fd < 0)
+		return 0;
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type != TARE_NSFS_MAGIC)
+		return 0;
+	if (fstat(fd, &st) < 0 || fstatat(proc, "self/ns/cgroup", &own, 0) < 0)
+		return -errno;
 	*ret_initial = st.st_ino == TARE_PROC_CGROUP_INIT_INO;
-	*ret_own = fstatat(proc, "self/ns/cgroup", &own, 0) == 0 && own.st_ino == st.st_ino;
+	*ret_own = own.st_ino == st.st_ino;
+	return 0;
 }

@@ -25,7 +25,8 @@ int procfs_write(int proc, const char *path, const char *text, struct error *err
  * the kernel's constant 0xEFFFFFFD (PROC_USER_INIT_INO), since an identity map proves nothing. */
 int procfs_in_initial_userns(int proc) _must_check_;
 
-/* Whether @path, relative to @directory, is the caller's own cgroup namespace, and whether it is the initial one; false also
- * when it can't be looked at. */
-void procfs_know_cgroup_namespace(int proc, int directory, const char *path, bool *ret_own,
-				  bool *ret_initial);
+/* Whether @path, relative to @directory, is the caller's own cgroup namespace, and whether it is the initial one; what
+ * can't be opened or is no namespace is neither.
+ * Returns 0, or -errno of what failed behind that. */
+int procfs_know_cgroup_namespace(int proc, int directory, const char *path, bool *ret_own,
+				 bool *ret_initial) _must_check_;

@@ -117,14 +117,17 @@ static int open_container(struct remounting *m, const char *id, struct error *er
 }
 
 /* The container's cgroup namespace may have been given by path. */
-static bool is_in_initial_cgroup_namespace(const struct remounting *m)
+static int know_cgroup_namespace(const struct remounting *m, bool *ret_initial,
+				 struct error *err)
 {
-	bool own, initial;
 	char path[32];
+	bool own;
+	int r;
 
 	snprintf(path, sizeof path, "%d/ns/cgroup", (int)m->container.record->init.pid);
-	procfs_know_cgroup_namespace(m->context->proc, m->context->proc, path, &own, &initial);
-	return initial;
+	r = procfs_know_cgroup_namespace(m->context->proc, m->context->proc, path, &own,
+					 ret_initial);
+	return r < 0 ? error_errno(err, -r, "examine the container's cgroup namespace") : 0;
 }
 
 static int probe(const struct remounting *m, struct kernel_caps *ret_caps, struct error *err)
@@ -142,6 +145,7 @@ int verb_mounts_add(struct verb_context *context, const char *id, const char *pa
 	_cleanup_(end) struct remounting m = REMOUNTING_INIT(context);
 	struct plan_mounts_request request = { 0 };
 	struct kernel_caps caps;
+	bool initial;
 	ssize_t length;
 	char *text;
 	int r;
@@ -159,7 +163,10 @@ int verb_mounts_add(struct verb_context *context, const char *id, const char *pa
 	request.caps = &caps;
 	request.bundle = m.container.record->bundle;
 	request.namespaces = m.mounting.namespaces;
-	if (is_in_initial_cgroup_namespace(&m))
+	r = know_cgroup_namespace(&m, &initial, err);
+	if (r < 0)
+		return r;
+	if (initial)
 		request.namespaces &= ~(uint64_t)CLONE_NEWCGROUP;
 	r = plan_added_mounts(&request, context->arena, &m.mounting.plan, err);
 	if (r >= 0 && m.container.record->cgroup)

@@ -131,16 +131,21 @@ static int count_listen_fds(unsigned *ret_count, struct error *err)
 	return 0;
 }
 
-static void know_cgroup_namespace(const struct verb_context *context, const struct spec *spec,
-				  struct plan_options *options)
+static int know_cgroup_namespace(const struct verb_context *context, const struct spec *spec,
+				 struct plan_options *options, struct error *err)
 {
 	const struct spec_namespace *namespace = spec_namespace_find(spec->linux_,
 								     SPEC_NAMESPACE_CGROUP);
 
-	if (namespace && namespace->path)
-		procfs_know_cgroup_namespace(context->proc, AT_FDCWD, namespace->path,
-					     &options->own_cgroup_namespace,
-					     &options->initial_cgroup_namespace);
+	int r;
+
+	if (!namespace || !namespace->path)
+		return 0;
+	r = procfs_know_cgroup_namespace(context->proc, AT_FDCWD, namespace->path,
+					 &options->own_cgroup_namespace,
+					 &options->initial_cgroup_namespace);
+	return r < 0 ? error_errno(err, -r, "examine the cgroup namespace %s", namespace->path)
+		     : 0;
 }
 
 static int plan(struct verb_context *context, const struct verb_create_options *options,
@@ -179,7 +184,9 @@ static int plan(struct verb_context *context, const struct verb_create_options *
 		.layers = options->layers,
 		.upper = options->upper,
 	};
-	know_cgroup_namespace(context, prepared->spec, &prepared->options);
+	r = know_cgroup_namespace(context, prepared->spec, &prepared->options, err);
+	if (r < 0)
+		return r;
 	if (options->layers || options->upper) {
 		if (!getcwd(directory, sizeof directory))
 			return error_errno(err, errno, "find the working directory");

@@ -97,7 +97,7 @@ class Adding:
     def judge(self, case, result):
         """The result of a faulty exec."""
         if result.rc == 0:
-            if not is_borne(case) and "level=warning" not in result.err:
+            if not is_borne(self.faulty.injector.failed or case) and "level=warning" not in result.err:
                 self.problems.append(f"{case}: was borne")
             return
         if result.rc == 127 and "error while loading shared libraries" in result.err:

@@ -153,8 +153,9 @@ static void list(sd_bus_message *m)
 	path_of(unit, path, sizeof path);
 	check(sd_bus_message_new_method_return(m, &reply), "reply");
 	check(sd_bus_message_append(reply, "a(ssssssouso)", 1, unit, "", "loaded",
-				    access(path, F_OK) == 0 ? "active" : "inactive", "", "", "/", 0,
-				    "", "/"), "reply");
+				    access(path, F_OK) == 0 ? "active" : "inactive", "", "",
+				    "/", 0, "", "/"),
+	      "reply");
 	check(sd_bus_send(NULL, reply, NULL), "reply");
 	sd_bus_message_unref(reply);
 }
@@ -194,7 +195,8 @@ static void start(sd_bus_message *m, unsigned id)
 	note("StartTransientUnit", unit);
 	path_of(unit, path, sizeof path);
 	if (is_deserted() && access(path, F_OK) == 0) {
-		check(sd_bus_reply_method_errorf(m, NAME ".UnitExists", "it is loaded"), "reply");
+		check(sd_bus_reply_method_errorf(m, NAME ".UnitExists", "it is loaded"),
+		      "reply");
 		return;
 	}
 	check(sd_bus_message_enter_container(m, 'a', "(sv)"), "read a start");

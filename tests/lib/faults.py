@@ -60,6 +60,7 @@ class Injector:
         self.runtime = runtime
         self.program = tare.build_program("fault", f"{tare.TOP}/build-results", "-lseccomp")
         self.log = f"{runtime.directory}/calls"
+        self.failed = None  # the call that has failed: what it was about may differ from run to run
 
     def call(self, function, *options):
         """function() with the runtime under fault. Returns its result, the cases and whether the
@@ -76,7 +77,9 @@ class Injector:
         """function() with one call failing."""
         code = error or ERRORS.get(case.name, DEFAULT_ERROR)
         joined = [word for pid in pids for word in ("-p", pid)]
-        return self.call(function, *joined, "-t", f"{case.side}:{case.name}:{case.nth}", "-e", code)
+        result, seen, done = self.call(function, *joined, "-t", f"{case.side}:{case.name}:{case.nth}", "-e", code)
+        self.failed = next((met for met in seen if met[:3] == case[:3]), case)
+        return result, seen, done
 
     def kill(self, case, function, pids=()):
         """function() with the process killed where it makes the call."""

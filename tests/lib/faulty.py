@@ -260,7 +260,8 @@ class Faulty:
     def judge(self, case, result):
         """The result of a faulty call."""
         if result.rc == 0:
-            return [] if is_borne(case, self.bundle.borne) or "level=warning" in result.err else ["was borne"]
+            met = self.injector.failed or case
+            return [] if is_borne(met, self.bundle.borne) or "level=warning" in result.err else ["was borne"]
         if result.rc == 127 and "error while loading shared libraries" in result.err:
             return [] # the C library's own start in a static executable, in its own words
         problems = faults.message_problems(result)

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "base/trace.h"
 #include "cgroup/unit.h"
 #include "cgroup/unit_message.h"
 #include "plan/gvariant.h"
@@ -287,28 +286,6 @@ static void test_seats(void **state)
 	}
 }
 
-static void count_line(void *data, enum trace_level level, const char *text)
-{
-	unsigned *lines = data;
-
-	(void)level;
-	(void)text;
-	(*lines)++;
-}
-
-/* Neither a helper is started nor anything said. */
-static void test_nothing_to_remove(void **state)
-{
-	struct error err = ERROR_INIT;
-	unsigned lines = 0;
-
-	(void)state;
-	trace_install(count_line, &lines, TRACE_DEBUG);
-	assert_int_equal(unit_remove("tare-of-another.scope", false, NULL, true, &err), 0);
-	trace_install(NULL, NULL, TRACE_ERROR);
-	assert_int_equal(lines, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,7 +295,6 @@ int main(void)
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_seats),
-		cmocka_unit_test(test_nothing_to_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
