@@ -289,12 +289,9 @@ static void test_seats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gvariant),
-		cmocka_unit_test(test_slices),
-		cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_seats),
+		cmocka_unit_test(test_gvariant), cmocka_unit_test(test_slices),
+		cmocka_unit_test(test_lists),	 cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_answers),	 cmocka_unit_test(test_seats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
