@@ -3,7 +3,6 @@
  * which interfaces come or go is made again. */
 #include "helpers/counters.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
@@ -11,10 +10,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define READ_AGAIN_MAX 10
-
 /* Later kernels have appended to the structure; what is read of it was always there. */
 #define NEEDED offsetof(struct rtnl_link_stats64, multicast)
+
+struct taking {
+	struct packet *packet;
+	size_t before; /* its length without them */
+};
 
 static void add_number(struct packet *packet, uint64_t number)
 {
@@ -28,7 +30,7 @@ static int each_link(void *data, const struct nlmsghdr *message, struct error *e
 {
 	const struct ifinfomsg *body = rtnl_body(message, RTM_NEWLINK, sizeof *body);
 	struct rtnl_link_stats64 stats = { 0 };
-	struct packet *packet = data;
+	struct packet *packet = ((struct taking *)data)->packet;
 	const void *name, *found;
 	char text[IFNAMSIZ + 1];
 	size_t length;
@@ -54,21 +56,20 @@ static int each_link(void *data, const struct nlmsghdr *message, struct error *e
 	return 0;
 }
 
+static void restart(void *data)
+{
+	struct taking *taking = data;
+
+	taking->packet->length = taking->before;
+}
+
 int counters_read(struct mnl_socket *socket, struct packet *packet, struct error *err)
 {
+	struct taking taking = { packet, packet->length };
+	const struct rtnl_taker taker = { restart, each_link, &taking };
 	struct ifinfomsg body = { .ifi_family = AF_UNSPEC };
-	size_t before = packet->length;
 	struct rtnl_request request;
-	int i, r = 0;
 
-	for (i = 0; i < READ_AGAIN_MAX; i++) {
-		packet->length = before;
-		rtnl_begin(&request, RTM_GETLINK, NLM_F_DUMP, &body, sizeof body);
-		r = rtnl_call(socket, &request, each_link, packet, err);
-		if (r != -EAGAIN)
-			return r;
-		if (i + 1 < READ_AGAIN_MAX)
-			error_ignore(err, "they are read again");
-	}
-	return r;
+	rtnl_begin(&request, RTM_GETLINK, NLM_F_DUMP, &body, sizeof body);
+	return rtnl_dump(socket, &request, &taker, err);
 }

@@ -19,6 +19,8 @@
 /* as the kernel's largest buffer for a dump; a link with many virtual functions takes more than a page */
 #define ANSWER_MAX 65536
 
+#define READ_AGAIN_MAX 10
+
 #define FUNCTIONS(each)                                                                   \
 	each(mnl_socket_open2) each(mnl_socket_close) each(mnl_socket_get_fd) each(       \
 		mnl_socket_setsockopt) each(mnl_socket_sendto) each(mnl_nlmsg_put_header) \
@@ -287,4 +289,20 @@ int rtnl_call(struct mnl_socket *socket, struct rtnl_request *request, rtnl_each
 	while (r == 0 && !reading.complete)
 		r = read_packet(socket, bytes, &reading, err);
 	return r < 0 ? r : reading.result;
+}
+
+int rtnl_dump(struct mnl_socket *socket, struct rtnl_request *request,
+	      const struct rtnl_taker *taker, struct error *err)
+{
+	int i, r = 0;
+
+	for (i = 0; i < READ_AGAIN_MAX; i++) {
+		taker->restart(taker->data);
+		r = rtnl_call(socket, request, taker->each, taker->data, err);
+		if (r != -EAGAIN)
+			return r;
+		if (i + 1 < READ_AGAIN_MAX)
+			error_ignore(err, "it is read again");
+	}
+	return r;
 }

@@ -57,6 +57,19 @@ typedef int rtnl_each(void *data, const struct nlmsghdr *answer, struct error *e
 int rtnl_call(struct mnl_socket *socket, struct rtnl_request *request, rtnl_each *each,
 	      void *data, struct error *err) _must_check_;
 
+/* What becomes of a dump. */
+struct rtnl_taker {
+	void (*restart)(
+		void *data); /* forgets what @each has taken: it is called first, and once more for each attempt */
+	rtnl_each *each;
+	void *data;
+};
+
+/* rtnl_call() of a request that dumps, made again when what it shows has changed meanwhile.
+ * Errors: EAGAIN when it did so at each of some attempts. */
+int rtnl_dump(struct mnl_socket *socket, struct rtnl_request *request,
+	      const struct rtnl_taker *taker, struct error *err) _must_check_;
+
 /* The fixed part of a message of type @type, NULL for another type and a shorter message. */
 const void *rtnl_body(const struct nlmsghdr *message, uint16_t type, size_t size);
 

@@ -16,12 +16,10 @@
 	(IFA_F_NODAD | IFA_F_OPTIMISTIC | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | \
 	 IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN)
 
-#define READ_AGAIN_MAX 10
-
 struct reading {
 	struct arena *arena;
 	int index;
-	struct kept_message **end;
+	struct kept_message **start, **end;
 };
 
 static int keep(struct reading *reading, const struct nlmsghdr *message, struct error *err)
@@ -70,26 +68,23 @@ static int each_route(void *data, const struct nlmsghdr *message, struct error *
 	return keep(reading, message, err);
 }
 
-/* A dump; again when what it shows has changed meanwhile. */
+static void restart(void *data)
+{
+	struct reading *reading = data;
+
+	*reading->start = NULL;
+	reading->end = reading->start;
+}
+
 static int dump(struct mnl_socket *socket, uint16_t type, rtnl_each *each,
 		struct reading *reading, struct error *err)
 {
-	struct kept_message **start = reading->end;
-	struct rtnl_request request;
+	const struct rtnl_taker taker = { restart, each, reading };
 	struct rtgenmsg any = { .rtgen_family = AF_UNSPEC };
-	int i, r = 0;
+	struct rtnl_request request;
 
-	for (i = 0; i < READ_AGAIN_MAX; i++) {
-		*start = NULL;
-		reading->end = start;
-		rtnl_begin(&request, type, NLM_F_DUMP, &any, sizeof any);
-		r = rtnl_call(socket, &request, each, reading, err);
-		if (r != -EAGAIN)
-			return r;
-		if (i + 1 < READ_AGAIN_MAX)
-			error_ignore(err, "it is read again");
-	}
-	return r;
+	rtnl_begin(&request, type, NLM_F_DUMP, &any, sizeof any);
+	return rtnl_dump(socket, &request, &taker, err);
 }
 
 int settings_read(struct mnl_socket *socket, int index, struct arena *arena,
@@ -98,11 +93,11 @@ int settings_read(struct mnl_socket *socket, int index, struct arena *arena,
 	struct reading reading = { .arena = arena, .index = index };
 	int r;
 
-	reading.end = &ret_settings->addresses;
+	reading.start = &ret_settings->addresses;
 	r = dump(socket, RTM_GETADDR, each_address, &reading, err);
 	if (r < 0)
 		return error_at(err, "read the addresses");
-	reading.end = &ret_settings->routes;
+	reading.start = &ret_settings->routes;
 	r = dump(socket, RTM_GETROUTE, each_route, &reading, err);
 	return r < 0 ? error_at(err, "read the routes") : 0;
 }
