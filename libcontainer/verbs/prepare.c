@@ -136,7 +136,6 @@ static int know_cgroup_namespace(const struct verb_context *context, const struc
 {
 	const struct spec_namespace *namespace = spec_namespace_find(spec->linux_,
 								     SPEC_NAMESPACE_CGROUP);
-
 	int r;
 
 	if (!namespace || !namespace->path)

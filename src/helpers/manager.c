@@ -267,6 +267,8 @@ bool manager_has_deserted(const struct helper *h, const char *unit)
 			r = h->f.sd_bus_message_enter_container(reply, SD_BUS_TYPE_STRUCT,
 								"sus");
 		deserted = r == 0;
+		if (r < 0 && err.code == 0)
+			error_errno(&err, -r, "GetUnitProcesses");
 	}
 	if (err.code != 0)
 		error_ignore(&err, "the unit is left alone");

@@ -1,8 +1,9 @@
 /* tare-netdev: moves network devices into a container's network namespace, a program of its own, so that nothing of
- * libmnl is in the process that makes containers; and reads the counters of interfaces. tare has it embedded, executes it
- * from memory for config.json's linux.netDevices and for `events`, and speaks to it as process/netdev_message.h says. It ends with the other end of its socket, and
- * first moves everything back unless it was told that the devices are the container's: a tare that is killed leaves
- * them neither in a namespace that vanishes with its init nor half configured. */
+ * libmnl is in the process that makes containers; and reads the counters of interfaces. tare has it embedded,
+ * executes it from memory for config.json's linux.netDevices and for `events`, and speaks to it as
+ * process/netdev_message.h says. It ends with the other end of its socket, and first moves everything back unless it
+ * was told that the devices are the container's: a tare that is killed leaves them neither in a namespace that
+ * vanishes with its init nor half configured. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
